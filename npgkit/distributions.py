@@ -1,0 +1,171 @@
+"""Distributions of actions, with score, KL and Fisher matrix in closed form.
+
+Layer 1. A distribution reads the outputs of a network, one row each, and knows in *its own*
+parameters out (logits; mean and log standard deviation)
+
+    score(out, act) = d log p(act | out) / d out,
+    M(out)          = E_act[score score'],         the Fisher matrix, as a product u -> M u,
+    kl(p, q)        = E_{act ~ p}[log p(act) - log q(act)]   and its two gradients.
+
+The network's Jacobian carries them to theta. All sums of two probabilities' logarithms go through
+`_excess`, so that a KL of 1e-12 still has ten correct digits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .validation import as_floats, as_indices
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Distribution(Protocol):
+    """What a policy asks of a distribution; out, p, q and u are (n, n_outputs), act has n rows."""
+
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs of the network it reads."""
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw one action a row."""
+
+    def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        """Return log p(act | out) (n,)."""
+
+    def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        """Return d log p(act | out) / d out (n, n_outputs)."""
+
+    def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """Return KL(p || q) (n,), p and q given by their outputs."""
+
+    def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return d KL(p || q) / dp and d KL(p || q) / dq, each (n, n_outputs)."""
+
+    def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Return M(out) u (n, n_outputs)."""
+
+    def entropy(self, out: np.ndarray) -> np.ndarray:
+        """Return the entropy (n,) in nats."""
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """p(a) = exp(out_a) / sum_b exp(out_b) over `n_outputs` actions; act are indices (n,)."""
+
+    n_outputs: int
+
+    def log_probabilities(self, out: np.ndarray) -> np.ndarray:
+        """Return log p (n, n_outputs)."""
+        shifted = out - out.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+    def probabilities(self, out: np.ndarray) -> np.ndarray:
+        """Return p (n, n_outputs)."""
+        return np.exp(self.log_probabilities(out))
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        below = np.cumsum(self.probabilities(out), axis=1)
+        draw = rng.random((len(out), 1)) * below[:, -1:]
+        return (draw >= below).sum(axis=1)
+
+    def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return self.log_probabilities(out)[np.arange(len(out)), self._actions(out, act)]
+
+    def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        score = -self.probabilities(out)
+        score[np.arange(len(out)), self._actions(out, act)] += 1.0
+        return score
+
+    def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        log_p, log_q = self.log_probabilities(p), self.log_probabilities(q)
+        return _excess(log_p, log_q).sum(axis=1)
+
+    def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        prob_p, prob_q = self.probabilities(p), self.probabilities(q)
+        return self.fisher_product(p, p - q), prob_q - prob_p
+
+    def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
+        p = self.probabilities(out)
+        centred = u - (p * u).sum(axis=1, keepdims=True)
+        # Once more: near certainty the first mean cancels all but its rounding, and the null
+        # direction of M would come out as a small eigenvalue.
+        centred = centred - (p * centred).sum(axis=1, keepdims=True)
+        return p * centred
+
+    def entropy(self, out: np.ndarray) -> np.ndarray:
+        log_p = self.log_probabilities(out)
+        return -(np.exp(log_p) * log_p).sum(axis=1)
+
+    def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return as_indices("act", act, self.n_outputs, (len(out),))
+
+
+@dataclass(frozen=True)
+class DiagGaussian:
+    """Independent normals: out = (means, log standard deviations), act_dim of each."""
+
+    act_dim: int
+
+    @property
+    def n_outputs(self) -> int:
+        return 2 * self.act_dim
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        mean, log_std = self._split(out)
+        return mean + np.exp(log_std) * rng.standard_normal(mean.shape, dtype=mean.dtype)
+
+    def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        z, log_std = self._standardise(out, act)
+        return -(0.5 * z**2 + log_std + 0.5 * LOG_2PI).sum(axis=1)
+
+    def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        z, log_std = self._standardise(out, act)
+        return np.hstack([z * np.exp(-log_std), z**2 - 1.0])
+
+    def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        (mean_p, log_p), (mean_q, log_q) = self._split(p), self._split(q)
+        shift = (mean_p - mean_q) * np.exp(-log_q)
+        spread = 2 * (log_p - log_q)
+        return 0.5 * (np.expm1(spread) - spread + shift**2).sum(axis=1)
+
+    def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (mean_p, log_p), (mean_q, log_q) = self._split(p), self._split(q)
+        shift = (mean_p - mean_q) * np.exp(-log_q)
+        spread = np.expm1(2 * (log_p - log_q))
+        by_mean = shift * np.exp(-log_q)
+        return np.hstack([by_mean, spread]), np.hstack([-by_mean, -spread - shift**2])
+
+    def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
+        _, log_std = self._split(out)
+        by_mean, by_log_std = self._split(u)
+        return np.hstack([by_mean * np.exp(-2 * log_std), 2 * by_log_std])
+
+    def entropy(self, out: np.ndarray) -> np.ndarray:
+        _, log_std = self._split(out)
+        return (log_std + 0.5 * (1 + LOG_2PI)).sum(axis=1)
+
+    def _split(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return out[:, : self.act_dim], out[:, self.act_dim :]
+
+    def _standardise(self, out: np.ndarray, act: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, log_std = self._split(out)
+        act = as_floats("act", act, (len(out), self.act_dim)).astype(out.dtype, copy=False)
+        return (act - mean) * np.exp(-log_std), log_std
+
+
+def _excess(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+    """Return p log(p/q) - p + q entry by entry: non-negative, and KL(p||q) when summed.
+
+    With x = log(q/p) it is p (exp(x) - 1 - x), which keeps its digits where p and q are close;
+    where they are not, the plain form is as good and cannot overflow.
+    """
+    x = log_q - log_p
+    near = np.abs(x) < 1
+    p = np.exp(log_p)
+    x_near = np.where(near, x, 0.0)
+    return np.where(near, p * (np.expm1(x_near) - x_near), np.exp(log_q) - p - p * x)

@@ -1,0 +1,93 @@
+"""The Fisher matrix of a policy, averaged over the states of a batch, as an operator.
+
+Layer 3. With J_i the Jacobian of the network's outputs and M_i the Fisher matrix of the
+distribution in those outputs,
+
+    F v = sum_i w_i J_i' M_i J_i v:
+
+one product forward, a small product a row, one product back. F itself is never formed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .batch import Batch
+from .networks import Linearization
+from .policy import Policy
+from .validation import as_floats, as_scalar
+
+
+class FisherOperator:
+    """v -> (F + damping I) v at one theta; the network is run forward once, here.
+
+    Parameters
+    ----------
+    policy : Policy
+    theta : array (n_params,)
+    batch : Batch
+        Its observations and weights are used, not its actions: F averages over the policy's own.
+    damping : float
+        lambda >= 0, in units of F.
+    linearized : Linearization, optional
+        `policy.linearize(theta, batch.obs)`, where it is known already.
+
+    Raises
+    ------
+    ValueError
+        On a theta that does not fit, or damping that is negative or not finite.
+
+    Notes
+    -----
+    Implements: eq. (eq-fisher-product), chapter 4.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        theta: np.ndarray,
+        batch: Batch,
+        damping: float = 0.0,
+        *,
+        linearized: Linearization | None = None,
+    ) -> None:
+        self.damping = as_scalar("damping", damping, at_least=0.0)
+        self._at = policy.linearize(theta, batch.obs) if linearized is None else linearized
+        self._distribution = policy.distribution
+        self._weights = batch.weights.astype(self._at.out.dtype, copy=False)[:, None]
+        self.shape = (policy.n_params, policy.n_params)
+        self.dtype = self._at.out.dtype
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        """Return (F + damping I) v, for v (n_params,)."""
+        v = as_floats("v", v, self.shape[:1]).astype(self.dtype, copy=False)
+        at, M = self._at, self._distribution.fisher_product
+        return at.vjp(self._weights * M(at.out, at.jvp(v))) + self.damping * v
+
+    __matmul__ = matvec
+
+    def dense(self) -> np.ndarray:
+        """Return F + damping I as a matrix (n_params, n_params), from the rows' Jacobians."""
+        at, k = self._at, self._at.out.shape[1]
+        units = [np.broadcast_to(e, at.out.shape) for e in np.eye(k, dtype=self.dtype)]
+        jacobians = [at.per_row(unit) for unit in units]
+        F = np.zeros(self.shape, self.dtype)
+        for J, unit in zip(jacobians, units, strict=True):
+            M_column = self._weights * self._distribution.fisher_product(at.out, unit)
+            F += J.T @ sum(M_column[:, [j]] * jacobians[j] for j in range(k))
+        return F + self.damping * np.eye(len(F), dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        n = self.shape[0]
+        return f"FisherOperator({n} x {n}, {self.dtype}, damping={self.damping:g})"
+
+
+def empirical_fisher(policy: Policy, theta: np.ndarray, batch: Batch) -> np.ndarray:
+    """Return sum_i w_i score_i score_i' over the actions in the batch (n_params, n_params).
+
+    It is F when the batch holds all actions with their probabilities (an exact batch), and an
+    unbiased estimate of F when the actions were sampled from pi_theta.
+    Implements: eq. (eq-empirical-fisher), chapter 4.
+    """
+    score = policy.score(theta, batch.obs, batch.act)
+    return score.T @ (batch.weights[:, None] * score)

@@ -1,0 +1,121 @@
+"""The trust-region step: the natural direction, and a line search on what the model left out.
+
+Layer 4. With x from conjugate gradients on (F + damping I) x = g, the full step has quadratic KL
+epsilon, alpha = sqrt(2 epsilon / x'Fx); then the trials
+
+    theta + alpha backtrack^j x,    j = 0, 1, 2, ...,
+
+are measured, and the first whose true mean KL is at most epsilon and whose surrogate improves is
+taken (Schulman et al., 2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import cg as conjugate
+from .batch import Batch
+from .cg import CGResult, conjugate_gradient
+from .fisher import FisherOperator
+from .objectives import DIRECTIONS
+from .policy import Policy
+from .step_result import ACCEPTED, NO_CURVATURE, ZERO_GRADIENT, Start, Step, Trial
+from .validation import as_choice, as_count, as_scalar
+
+KL_TOO_LARGE = "the mean KL is above epsilon"
+NO_IMPROVEMENT = "the surrogate does not improve"
+
+
+def trust_region_step(
+    policy: Policy,
+    theta: np.ndarray,
+    batch: Batch,
+    *,
+    epsilon: float,
+    damping: float,
+    backtrack: float = 0.8,
+    max_backtracks: int = 10,
+    cg_iterations: int = 10,
+    direction: str = "new||old",
+) -> Step:
+    """Step along the natural direction, as far as the true KL and the surrogate allow.
+
+    Parameters
+    ----------
+    epsilon : float
+        The radius of the trust region: mean KL in nats, > 0.
+    damping : float
+        lambda >= 0, added to the diagonal of F for the direction; the length of the full step is
+        measured with F itself.
+    backtrack : float
+        Each trial's alpha is this fraction of the one before, between 0 and 1.
+    max_backtracks : int
+        At most so many trials after the full step.
+    cg_iterations : int
+        At most so many products with F, >= 1.
+    direction : "new||old" or "old||new"
+        The KL that is bounded: KL(pi_new || pi_old), or KL(pi_old || pi_new).
+
+    Returns
+    -------
+    Step
+        With all `trials`. theta is unchanged, and `reason` says why, if the gradient is zero, the
+        curvature is not positive, or every trial was refused.
+
+    Raises
+    ------
+    ValueError
+        On bad arrays or numbers, and if the batch has no `logp`.
+
+    Notes
+    -----
+    Implements: eq. (eq-line-search), chapter 7. Source: Schulman et al. (2015).
+    """
+    epsilon = as_scalar("epsilon", epsilon, above=0.0)
+    backtrack = as_scalar("backtrack", backtrack, above=0.0, below=1.0)
+    max_backtracks = as_count("max_backtracks", max_backtracks, at_least=0)
+    cg_iterations = as_count("cg_iterations", cg_iterations, at_least=1)
+    as_choice("direction", direction, DIRECTIONS)
+    if batch.logp is None:
+        raise ValueError("batch.logp is missing; the surrogate needs log pi_old(act|obs)")
+    start = Start.of(policy, theta, batch)
+    F = FisherOperator(policy, start.theta, batch, damping, linearized=start.at)
+    if start.has_no_gradient():
+        return start.refuse(start.g, ZERO_GRADIENT)
+
+    cg = conjugate_gradient(F, start.g, max_iter=cg_iterations)
+    x, xFx = cg.x, cg.xAx - F.damping * float(cg.x @ cg.x)
+    if _broke_down(cg):
+        return start.refuse(x, f"conjugate gradients broke down ({cg.status})", cg)
+    if not (xFx > 0 and np.isfinite(xFx)):
+        return start.refuse(x, NO_CURVATURE, cg)
+    trials: list[Trial] = []
+    for j in range(max_backtracks + 1):
+        alpha = float(np.sqrt(2 * epsilon / xFx)) * backtrack**j
+        step = start.accept(x, alpha, direction, cg=cg)
+        trials.append(_judge(step, alpha, epsilon))
+        if trials[-1].accepted:
+            return replace(step, trials=tuple(trials))
+    reason = f"all {len(trials)} trials were refused, the last because {trials[-1].reason}"
+    return start.refuse(x, reason, cg, tuple(trials))
+
+
+def _judge(step: Step, alpha: float, epsilon: float) -> Trial:
+    """Ask of a step that could be measured whether it stays in the region and improves."""
+    gain = step.surrogate_gain
+    if not step.accepted or gain is None:
+        return Trial(alpha, np.nan, np.nan, False, step.reason)
+    if step.kl > epsilon:
+        return Trial(alpha, step.kl, gain, False, KL_TOO_LARGE)
+    if not gain > 0:
+        return Trial(alpha, step.kl, gain, False, NO_IMPROVEMENT)
+    return Trial(alpha, step.kl, gain, True, ACCEPTED)
+
+
+def _broke_down(cg: CGResult) -> bool:
+    """Whether CG met what F cannot have; below rounding it may, and then x is good already."""
+    impossible = (conjugate.NEGATIVE_CURVATURE, conjugate.NOT_SYMMETRIC, conjugate.NOT_FINITE)
+    solved = cg.residuals[-1] <= np.sqrt(np.finfo(cg.x.dtype).eps) * cg.residuals[0]
+    return cg.status in impossible and not solved
