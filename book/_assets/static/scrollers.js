@@ -1,0 +1,31 @@
+// Whatever is wider than its place scrolls; whoever has no pointer scrolls it with the arrow keys,
+// once it can be reached with the tab key. Only then: a stop on every formula would be a burden.
+(() => {
+  "use strict";
+  const PLACES = {
+    "article div.math mjx-container": "Formula, wider than the page",
+    "article .pst-scrollable-table-container": "Table, wider than the page",
+  };
+  const mark = (element, label) => {
+    if (element.scrollWidth > element.clientWidth + 1) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "group");
+      element.setAttribute("aria-label", label);
+    } else {
+      ["tabindex", "role", "aria-label"].forEach((name) => element.removeAttribute(name));
+    }
+  };
+  const markAll = () => {
+    for (const [places, label] of Object.entries(PLACES)) {
+      document.querySelectorAll(places).forEach((element) => mark(element, label));
+    }
+  };
+  window.addEventListener("load", async () => {
+    await window.MathJax?.startup?.promise;
+    await document.fonts.ready;
+    markAll();
+    // A change of width, and the opening of a folded solution.
+    const article = document.querySelector("article");
+    if (article) new ResizeObserver(markAll).observe(article);
+  });
+})();

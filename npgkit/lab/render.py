@@ -1,0 +1,144 @@
+"""From a Matplotlib figure to the few kilobytes that a page carries.
+
+Everything here is a function of the figure alone, so that a build repeats byte for byte. What the
+frames of a slider have in common, their backdrop, is drawn once.
+"""
+
+import base64
+import io
+from collections.abc import Hashable, Iterable
+from html import escape
+from weakref import WeakKeyDictionary
+
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from npgkit.lab.compact import compact, short
+
+_PX_PER_POINT = 1.4
+# As an <img>, where no page lends its text colour, the figure brings a white card along.
+# `svg:root` matches there only: inlined in HTML, the root is <html>.
+_CARD = "svg:root{background:#fff}"
+_BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
+_DRAWN: dict[Hashable, str] = {}
+
+
+def svg(fig: Figure, alt: str) -> str:
+    """Return `fig` as a compact ``<svg>`` element that scales to the width of its column.
+
+    Parameters
+    ----------
+    fig : Figure
+        Drawn in the book's style; whatever has the colour `style.INK` follows the text colour
+        of the page, whatever has `style.PAPER` its background.
+    alt : str
+        What the figure shows, in words; becomes the accessible name.
+
+    Raises
+    ------
+    ValueError
+        If `fig` is not a Matplotlib figure or `alt` is empty.
+    """
+    alt = checked_alt(alt)
+    fig = checked_figure(fig)
+    body = "".join(_layers(fig))
+    width, height = (72 * inches for inches in fig.get_size_inches())
+    size = f"display:block;width:100%;max-width:{_PX_PER_POINT * width:.0f}px;margin:0 auto"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {short(width)} {short(height)}" '
+        f'role="img" aria-label="{escape(alt)}" class="npg-figure" style="{size}" '
+        f'font-family="sans-serif" fill="currentColor" stroke-linejoin="round">{body}</svg>'
+    )
+
+
+def backdrop(fig: Figure, artists: Iterable[Artist], key: Hashable) -> None:
+    """Let `artists` of `fig` be drawn once for all figures that declare the same `key`.
+
+    The axes, labels and contours behind the frames of a slider are nine tenths of the drawing
+    time. Every call for one figure adds to its backdrop; whatever is drawn besides comes on
+    top of it. An artist that is changed afterwards is noticed: the figure is then drawn whole.
+    """
+    kept, keys = _BACKDROPS.setdefault(fig, ([], []))
+    for artist in artists:
+        kept.append(artist)
+        artist.stale = False
+    keys.append(key)
+
+
+def _layers(fig: Figure) -> list[str]:
+    kept, keys = _BACKDROPS.get(fig, ([], []))
+    if not kept or any(artist.stale for artist in kept):
+        return [_body(fig)]
+    places = tuple(ax.get_position().bounds for ax in fig.axes)
+    key = (tuple(fig.get_size_inches()), places, *keys)
+    everything = [a for ax in fig.axes for a in ax.get_children()] + fig.get_children()
+    moving = [a for a in everything if a not in kept and a not in fig.axes]
+    if key not in _DRAWN:
+        if len(_DRAWN) >= 32:
+            _DRAWN.pop(next(iter(_DRAWN)))
+        _DRAWN[key] = _without(fig, moving)
+    return [_DRAWN[key], _without(fig, kept)]
+
+
+def _without(fig: Figure, hidden: list[Artist]) -> str:
+    seen = [artist for artist in hidden if artist.get_visible()]
+    for artist in seen:
+        artist.set_visible(False)
+    try:
+        return _body(fig)
+    finally:
+        for artist in seen:
+            artist.set_visible(True)
+            artist.stale = False
+
+
+def _body(fig: Figure) -> str:
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    fig.savefig(buffer, format="svg", metadata=nothing)
+    return compact(buffer.getvalue())
+
+
+def still(fig: Figure, alt: str) -> str:
+    """Return `svg` of `fig` in the form that can also stand alone, as an image file."""
+    head, body = svg(fig, alt).split(">", 1)
+    return f"{head}><style>{_CARD}</style>{body}"
+
+
+def png(fig: Figure, alt: str, *, colours: int = 64, dpi: int = 144) -> str:
+    """Return `fig` as an ``<img>`` holding a PNG of at most `colours` colours.
+
+    For figures with more marks than an SVG can carry. The picture brings its own white
+    background, since its text cannot change colour.
+    """
+    from PIL import Image
+
+    alt = checked_alt(alt)
+    fig = checked_figure(fig)
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    picture = Image.open(buffer).convert("RGB").quantize(colours)
+    width, height = picture.size
+    small = io.BytesIO()
+    picture.save(small, format="png", optimize=True)
+    data = base64.b64encode(small.getvalue()).decode("ascii")
+    limit = _PX_PER_POINT * 72 * width / dpi
+    return (
+        f'<img class="npg-figure" alt="{escape(alt)}" width="{width}" height="{height}" '
+        f'style="width:100%;max-width:{limit:.0f}px;height:auto" '
+        f'src="data:image/png;base64,{data}">'
+    )
+
+
+def checked_figure(fig: object) -> Figure:
+    """Return `fig`; raise ValueError if it is no figure."""
+    if not isinstance(fig, Figure):
+        raise ValueError(f"fig must be a Matplotlib Figure; got {type(fig).__name__}")
+    return fig
+
+
+def checked_alt(alt: object) -> str:
+    """Return `alt` on one line; raise ValueError if it describes nothing."""
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt must say in words what the figure shows; got {alt!r}")
+    return " ".join(alt.split())

@@ -1,0 +1,109 @@
+"""What README, CONTRIBUTING and CITATION say is so: commands, paths, example, version."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import npgkit
+from tools import hero
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def blocks(text: str, language: str = "") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def recipes() -> str:
+    """The Makefile's recipe lines as a reader would type them."""
+    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    run = re.search(r"^RUN := (.*)$", text, re.MULTILINE)
+    assert run is not None
+    text = text.replace("$(RUN)", run[1])
+    for name, value in {
+        "$(PY)": ".venv/bin/python",
+        "$(BIN)": ".venv/bin",
+        "$(PYTHON)": "python3",
+        "$(PORT)": "8000",
+        "$(JOBS)": "2",
+        "--quiet --disable-pip-version-check ": "",
+    }.items():
+        text = text.replace(name, value)
+    return re.sub(r"[ \t]+", " ", text)
+
+
+PLAIN_COMMANDS = [
+    line for block in blocks(README) for line in block.splitlines() if not line.startswith("make ")
+]
+
+
+def test_plain_commands_are_found() -> None:
+    assert any("tools/build.py" in line for line in PLAIN_COMMANDS)
+
+
+@pytest.mark.parametrize("command", PLAIN_COMMANDS)
+def test_the_plain_commands_are_those_of_the_makefile(command: str) -> None:
+    assert command in recipes()
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_every_make_target_that_is_named_exists(text: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))
+    assert named
+    assert named <= targets
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_every_path_that_is_named_exists(text: str) -> None:
+    folders = "book|npgkit|tests|tools|benchmarks"
+    named = {path.rstrip("/") for path in re.findall(rf"`((?:{folders})/[\w./]*)`", text)}
+    named |= set(re.findall(r"\]\(([^)#:]+)\)", text))
+    assert len(named) > 3
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_example_runs_and_prints_what_it_says() -> None:
+    (example,) = blocks(README, "python")
+    said = re.findall(r"# (Step\(.*\))$", example, re.MULTILINE)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})
+    assert said
+    assert printed.getvalue().splitlines() == said
+
+
+def test_the_picture_is_a_frame_of_the_sliders() -> None:
+    assert hero.EPSILON in hero.hero.EPSILONS
+    assert hero.STRETCH in hero.hero.STRETCHES
+    assert (ROOT / "book" / "images" / "hero.png").is_file()
+
+
+def test_the_citation_is_of_this_version_and_invents_no_address() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == npgkit.__version__
+    assert citation["preferred-citation"]["version"] == npgkit.__version__
+    assert citation["license"] == "BSD-3-Clause"
+    assert not {"url", "doi", "repository-code"} & set(citation)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning", "words"),
+    [
+        ("LICENSE", "BSD 3-Clause License", "Neither the name of the copyright holder"),
+        ("LICENSE-TEXT", "The text and the figures", "Attribution 4.0 International"),
+    ],
+)
+def test_each_licence_is_there_in_full(name: str, beginning: str, words: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert text.startswith(beginning)
+    assert words in text
+    assert "The npgkit authors" in text

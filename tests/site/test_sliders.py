@@ -1,0 +1,97 @@
+"""Every slider works from the keyboard, says its name and value, and changes its frame."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.site.browser import Visit
+from tests.site.pages import NOTEBOOK_PAGES, PHONE, views
+
+pytestmark = [pytest.mark.site, pytest.mark.browser]
+
+DESK = views(NOTEBOOK_PAGES)
+DARK_PHONE = views(NOTEBOOK_PAGES, "dark", PHONE)
+
+HANDLES = "article [role=slider]"
+
+# The pictures that a slider moves: those on view in the nearest box around it that has any.
+FRAMES = """handle => {
+  for (let box = handle.parentElement; box && box.tagName !== 'ARTICLE'; box = box.parentElement) {
+    const shown = Array.from(box.querySelectorAll('svg, img')).filter(
+      p => p.checkVisibility() && p.getBoundingClientRect().width > 50);
+    if (shown.length) return shown.map(p => p.outerHTML);
+  }
+  return [];
+}"""
+
+
+def state(handle: Any) -> tuple[str | None, list[str], str | None]:
+    """Where a slider stands, what it shows and what it says."""
+    words = handle.get_attribute("aria-valuetext")
+    return handle.get_attribute("aria-valuenow"), handle.evaluate(FRAMES), words
+
+
+def state_after(handle: Any, before: tuple[Any, ...]) -> tuple[str | None, list[str], str | None]:
+    """The state once all of it differs from `before`, or as it is after two seconds."""
+    end = time.monotonic() + 2
+    while True:
+        now = state(handle)
+        if all(a != b for a, b in zip(now, before, strict=True)) or time.monotonic() > end:
+            return now
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("seen", DESK, ids=str, indirect=True)
+def test_a_chapter_has_a_slider(seen: Visit) -> None:
+    assert seen.page.locator(HANDLES).count() > 0
+
+
+@pytest.mark.parametrize("seen", DESK, ids=str, indirect=True)
+def test_every_widget_view_is_drawn(seen: Visit) -> None:
+    views = seen.page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
+    drawn = seen.page.evaluate(
+        """() => Array.from(document.querySelectorAll('.widget-subarea'))
+             .filter(a => a.getBoundingClientRect().height > 50).length"""
+    )
+    assert drawn == views
+
+
+@pytest.mark.parametrize("seen", DESK + DARK_PHONE, ids=str, indirect=True)
+def test_every_slider_moves_by_keyboard_and_changes_its_frame(seen: Visit) -> None:
+    handles = seen.page.locator(HANDLES)
+    assert handles.count() > 0
+    for number in range(handles.count()):
+        handle = handles.nth(number)
+        label = handle.get_attribute("aria-label") or ""
+        assert label.strip(), f"slider {number + 1} has no accessible name"
+        handle.focus()
+        for key, other in (("ArrowRight", "ArrowLeft"), ("ArrowLeft", "ArrowRight")):
+            before = state(handle)
+            assert before[1], f"no picture belongs to slider {number + 1} ({label})"
+            handle.press(key)
+            if handle.get_attribute("aria-valuenow") == before[0]:
+                handle.press(other)  # it stood at that end
+            after = state_after(handle, before)
+            assert after[0] != before[0], f"{label} did not move"
+            assert after[1] != before[1], f"{label} moved and its picture did not"
+            assert after[2] != before[2], f"{label} moved and a screen reader is told nothing"
+    assert seen.errors == []
+
+
+@pytest.mark.parametrize("seen", DESK, ids=str, indirect=True)
+def test_a_slider_goes_from_end_to_end(seen: Visit) -> None:
+    handles = seen.page.locator(HANDLES)
+    for number in range(handles.count()):
+        handle = handles.nth(number)
+        handle.focus()
+        handle.press("Home")
+        handle.press("ArrowRight")
+        second = state(handle)
+        handle.press("Home")
+        first = state_after(handle, second)
+        handle.press("End")
+        last = state_after(handle, first)
+        assert all(a != b for a, b in zip(first, last, strict=True))

@@ -1,0 +1,1 @@
+"""Scripts that build, normalise and check the book. Nothing in npgkit imports them."""

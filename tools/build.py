@@ -1,0 +1,122 @@
+"""Build the book into _build/html when something it is made from has changed.
+
+    python tools/build.py            # build if needed
+    python tools/build.py --force    # build again, executing every notebook again
+
+A build always starts from nothing but the execution cache: Sphinx repeats a warning only when it
+reads the page again, so a build on top of an older one can hide what the older one said. The
+cache holds a notebook's outputs under its code alone, so it is emptied when the code that the
+notebooks import, the data they read or the packages they run on have changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+BUILD = ROOT / "_build"
+STAMP = BUILD / "book.stamp"
+CACHE = BUILD / ".jupyter_cache"
+CACHE_STAMP = BUILD / "cache.stamp"
+
+# What a notebook's outputs depend on, besides its own cells.
+CODE = ("npgkit", "book/data", "requirements.txt")
+# What the pages depend on; the evidence page is made from the tests.
+SOURCES = (*CODE, "book", "tests", "tools", "_config.yml", "_toc.yml", "package-lock.json")
+IGNORED = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache"}
+
+
+def files(names: Iterable[str]) -> Iterator[Path]:
+    for name in names:
+        path = ROOT / name
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            for child in sorted(path.rglob("*")):
+                if child.is_file() and not IGNORED.intersection(child.parts):
+                    yield child
+
+
+def digest(names: Iterable[str]) -> str:
+    """One number for the contents of these files and folders and for the Python that reads them."""
+    total = hashlib.sha256(sys.version.encode())
+    for path in files(names):
+        total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def answers_to(stamp: Path, value: str) -> bool:
+    return stamp.is_file() and stamp.read_text("utf-8") == value
+
+
+def environment() -> dict[str, str]:
+    """Settings under which a notebook prints the same numbers on every machine, or says why not."""
+    return {
+        **os.environ,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        # This environment's kernel, not one that the user has installed under the same name.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def build(force: bool = False) -> int:
+    sources, code = digest(SOURCES), digest(CODE)
+    index = BUILD / "html" / "index.html"
+    if not force and index.is_file() and answers_to(STAMP, sources):
+        print("The book is up to date in _build/html", flush=True)
+        return 0
+    if force or not answers_to(CACHE_STAMP, code):
+        shutil.rmtree(CACHE, ignore_errors=True)
+    for name in ("html", ".doctrees", "jupyter_execute"):
+        shutil.rmtree(BUILD / name, ignore_errors=True)
+    STAMP.unlink(missing_ok=True)
+    BUILD.mkdir(exist_ok=True)
+    CACHE_STAMP.write_text(code, "utf-8")
+
+    # Not at the top: Jupyter takes seconds to import, and most calls end above.
+    from tools.execute import execute
+
+    start = time.perf_counter()
+    # The results that the evidence page shows; without them it says "not run".
+    program = [sys.executable, str(ROOT / "tools" / "evidence.py")]
+    with subprocess.Popen(program, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL):
+        execute(ROOT, CACHE, environment(), jobs=min(os.cpu_count() or 1, 4))
+    book = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [book, "build", ".", "-q", "--all", "-W", "-n", "--keep-going"]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False
+    )
+    if result.returncode != 0 or not index.is_file():
+        # What is left of a failed build must not be taken for the book.
+        shutil.rmtree(BUILD / "html", ignore_errors=True)
+        print("The book was not built: see the warnings above", file=sys.stderr)
+        return result.returncode or 1
+    STAMP.write_text(sources, "utf-8")
+    print(f"Built _build/html in {time.perf_counter() - start:.0f} s", flush=True)
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--force", action="store_true", help="build again, executing everything")
+    return build(parser.parse_args().force)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Write, normalise and check the book's notebooks.
+
+    python tools/notebooks.py normalise [PATHS]        run them afresh, store them clean
+    python tools/notebooks.py normalise --no-execute   only take out what is not stored
+    python tools/notebooks.py lint [PATHS]             form and style, as file:cell: reason
+    python tools/notebooks.py numbers [PATHS]          numbers in the prose against computed ones
+    python tools/notebooks.py from-myst TEXT.md NOTEBOOK.ipynb
+    python tools/notebooks.py to-myst NOTEBOOK.ipynb TEXT.md
+
+PATHS are notebooks, Markdown pages or folders; without any, the folder book/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tools import notebook_form, notebook_lint, prose_numbers  # noqa: E402
+
+
+def find(paths: list[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files that `paths` name, and those with these suffixes below the folders they name."""
+    for path in paths or [ROOT / "book"]:
+        if not path.exists():
+            raise notebook_form.NotebookError(f"{path}: no such file or folder")
+        if path.is_dir():
+            for child in sorted(path.rglob("*")):
+                if child.suffix in suffixes and ".ipynb_checkpoints" not in child.parts:
+                    yield _short(child)
+        else:
+            yield path
+
+
+def report(findings: list[notebook_lint.Finding]) -> int:
+    for finding in findings:
+        print(finding)
+    return 1 if findings else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in ("normalise", "lint", "numbers"):
+        command = commands.add_parser(name)
+        command.add_argument("paths", nargs="*", type=Path)
+        if name == "normalise":
+            command.add_argument("--no-execute", action="store_true")
+    for name in ("from-myst", "to-myst"):
+        command = commands.add_parser(name)
+        command.add_argument("source", type=Path)
+        command.add_argument("target", type=Path)
+        if name == "from-myst":
+            command.add_argument("--no-execute", action="store_true")
+    options = parser.parse_args(arguments)
+    # This environment's kernel, not one that the user has installed under the same name.
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    try:
+        return _run(options)
+    except notebook_form.NotebookError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "lint":
+        paths = find(options.paths, (".ipynb", ".md"))
+        return report([finding for path in paths for finding in notebook_lint.lint_path(path)])
+    if options.command == "numbers":
+        paths = find(options.paths, (".ipynb",))
+        return report([finding for path in paths for finding in prose_numbers.check_path(path)])
+    if options.command == "normalise":
+        for path in find(options.paths, (".ipynb",)):
+            changed = notebook_form.normalise(path, run=not options.no_execute)
+            print(f"{path}: {'normalised' if changed else 'unchanged'}", flush=True)
+        return 0
+    if options.command == "from-myst":
+        target = options.target
+        previous = notebook_form.read_notebook(target) if target.exists() else None
+        notebook = notebook_form.from_myst(options.source.read_text("utf-8"), previous)
+        changed = notebook_form.write_notebook(target, notebook, run=not options.no_execute)
+        print(f"{target}: {'written' if changed else 'unchanged'}")
+        return 0
+    text = notebook_form.to_myst(notebook_form.read_notebook(options.source))
+    options.target.write_text(text, encoding="utf-8")
+    print(f"{options.target}: written")
+    return 0
+
+
+def _short(path: Path) -> Path:
+    """The path from the working directory, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

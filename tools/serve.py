@@ -1,0 +1,67 @@
+"""Serve _build/html on this machine alone.
+
+python tools/serve.py [--port 8000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
+HOST = "127.0.0.1"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files as they are, never from the browser's memory, and no line on the terminal for each."""
+
+    protocol_version = "HTTP/1.1"
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+def server(port: int, site: Path = SITE) -> Server:
+    """A server on 127.0.0.1, ready to `serve_forever`; port 0 picks a free one."""
+    return Server((HOST, port), partial(Handler, directory=str(site)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Serve _build/html on 127.0.0.1.")
+    parser.add_argument("--port", type=int, default=8000)
+    port = parser.parse_args().port
+    if not (SITE / "index.html").is_file():
+        print("There is no book in _build/html yet: run `make book` first", file=sys.stderr)
+        return 1
+    try:
+        httpd = server(port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(
+            f"Port {port} is taken on this machine. Try another: make serve PORT={port + 1}",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"Serving the book on http://{HOST}:{httpd.server_port}/  (Ctrl+C stops it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        httpd.serve_forever()
+    httpd.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
