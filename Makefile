@@ -1,0 +1,80 @@
+# `make serve` reads the book, `make test` checks everything. The README has the plain commands.
+
+PYTHON ?= python3
+PORT ?= 8000
+JOBS ?= 2
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+READY := .venv/ready
+RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve lab test lint format notebooks hooks bench clean
+
+help:
+	@echo "make serve      read the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
+	@echo "make book       build it into _build/html, executing every notebook"
+	@echo "make lab        open the notebooks in JupyterLab"
+	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
+	@echo "make lint       only ruff, types, import layers and the notebooks' form"
+	@echo "make format     let ruff lay out the code"
+	@echo "make notebooks  bring the notebooks into the form in which they are committed"
+	@echo "make hooks      check every commit with ruff, mypy and the notebook linter"
+	@echo "make bench      measure the pages and the build into benchmarks/results"
+	@echo "make clean      remove what was built; the .venv stays"
+
+# One stamp for the environment: made again when the pinned tree or the package's description changes.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY)
+
+book: $(READY)
+	@$(PY) tools/vendor.py
+	@$(PY) tools/build.py
+
+serve: book
+	@$(PY) tools/serve.py --port $(PORT)
+
+lab: $(READY)
+	$(BIN)/jupyter lab --notebook-dir=book
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(BIN)/lint-imports --no-cache
+	$(PY) tools/notebooks.py lint book
+
+format: $(READY)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+notebooks: $(READY)
+	$(PY) tools/notebooks.py normalise book
+
+hooks: $(READY)
+	$(BIN)/pre-commit install
+
+# The tests of the code come first: the evidence page reports their results.
+test: lint
+	$(RUN) tests book --ignore=tests/site
+	@$(PY) tools/vendor.py
+	$(PY) tools/build.py --force
+	$(RUN) tests/site
+
+bench: book
+	$(PY) benchmarks/pages.py
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
