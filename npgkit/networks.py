@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -167,16 +168,20 @@ class MLP:
             z = h[-1] @ W
             z += b
             h.append(np.tanh(z, out=z))
-        slopes = [1 - a * a for a in h[1:]]  # tanh' = 1 - tanh^2
         W_last, b_last = weights[-1]
+        ones = np.ones(len(obs), theta.dtype)
+
+        @cache  # a trial of a line search asks for the outputs alone
+        def slopes() -> list[np.ndarray]:
+            """What each tanh multiplies by: tanh' = 1 - tanh^2."""
+            return [1 - a * a for a in h[1:]]
 
         def jvp(v: np.ndarray) -> np.ndarray:
             (dW, db), *tangents = self.unpack(v)
             dz = obs @ dW
             dz += db
-            for slope, a, (W, _), (dW, db) in zip(
-                slopes, h[1:], weights[1:], tangents, strict=True
-            ):
+            layers = zip(slopes(), h[1:], weights[1:], tangents, strict=True)
+            for slope, a, (W, _), (dW, db) in layers:
                 dz *= slope
                 dz = dz @ W  # dh_l W_l + h_l dW_l + db_l
                 dz += a @ dW
@@ -186,7 +191,7 @@ class MLP:
         def pulled_back(u: np.ndarray) -> list[np.ndarray]:
             """What each layer's output passes back: u_l = (u_{l+1} W') tanh'."""
             u_l = [u]
-            for (W, _), slope in zip(weights[:0:-1], slopes[::-1], strict=True):
+            for (W, _), slope in zip(weights[:0:-1], slopes()[::-1], strict=True):
                 back = u_l[-1] @ W.T
                 back *= slope
                 u_l.append(back)
@@ -196,7 +201,7 @@ class MLP:
             gradient = np.empty(self.n_params, np.result_type(u, theta))
             for (dW, db), a, u_l in zip(self.unpack(gradient), h, pulled_back(u), strict=True):
                 np.matmul(a.T, u_l, out=dW)
-                u_l.sum(axis=0, out=db)
+                np.matmul(ones, u_l, out=db)  # the sum over rows, as BLAS does it
             return gradient
 
         def per_row(u: np.ndarray) -> np.ndarray:
