@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
-import platform
-import re
 import shutil
 import socket
 import statistics
@@ -34,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from benchmarks.report import machine, table  # noqa: E402
 from tools import build, serve  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
@@ -85,20 +84,6 @@ class Page:
         frame = f"{max(self.first_frames):.2f}" if self.first_frames else ""
         cells = f"{self.cells:.1f}" if self.cells is not None else ""
         return [self.name, f"{self.bytes / 1000:.0f}", str(self.sliders), paint, frame, cells]
-
-
-def machine() -> str:
-    """The processor by name, its cores, and the versions that matter for time."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text("utf-8"), re.M)
-        model = found[1] if found else model
-    threads = build.environment()[THREADS]
-    return (
-        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()},"
-        f" {THREADS}={threads}"
-    )
 
 
 def cold_build() -> float:
@@ -206,22 +191,10 @@ def in_chromium(records: list[Page]) -> None:
     httpd.shutdown()
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        first, *others = zip(cells, widths, strict=True)
-        return (
-            "| " + " | ".join([first[0].ljust(first[1])] + [c.rjust(w) for c, w in others]) + " |"
-        )
-
-    rule = "|" + "|".join("-" * (w + 1) + (":" if k else "-") for k, w in enumerate(widths)) + "|"
-    return "\n".join([line(header), rule, *map(line, rows)])
-
-
 def report(records: list[Page], built: float | None, served: float) -> str:
     header = ["page", "KB gzip", "sliders", "key to paint, ms", "first frame, s", "all cells, s"]
     limits = [f"{MOST_BYTES / 1000:.0f}", "", f"{MOST_PAINT_MS}", f"{MOST_FRAME_S:.0f}", ""]
+    threads = build.environment()[THREADS]
     whole = [["`make serve`, warm", f"{served:.1f}", str(MOST_SERVE_S)]]
     if built is not None:
         whole.insert(0, ["build, cold", f"{built:.0f}", str(MOST_BUILD_S)])
@@ -229,7 +202,7 @@ def report(records: list[Page], built: float | None, served: float) -> str:
         [
             "# Pages, sliders, build",
             "",
-            f"{machine()}; {date.today().isoformat()}. Made by `make bench`.",
+            f"{machine()}, {THREADS}={threads}; {date.today().isoformat()}. Made by `make bench`.",
             "Key to paint is the median over all sliders of a page, the first frame the slowest.",
             "",
             table(["", "s", "at most"], whole),
