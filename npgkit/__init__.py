@@ -9,6 +9,9 @@ NumPy is all it needs; `npgkit.lab` (figures, sliders, feedback on exercises) ne
 the book.
 """
 
+from importlib import import_module
+from typing import Any
+
 from .batch import Batch
 from .cg import CGResult, conjugate_gradient
 from .distributions import Categorical, DiagGaussian, Distribution
@@ -46,6 +49,29 @@ from .steps import euclidean_step, kl_step, natural_step
 from .trust_region import trust_region_step
 
 __version__ = "0.1.0"
+
+# These need Gymnasium, which `import npgkit` does not ask for.
+_LATER = {
+    "CheckpointError": "checkpoint",
+    "EnvironmentFault": "rollout",
+    "Iteration": "training",
+    "Result": "experiments",
+    "Rollout": "rollout",
+    "Settings": "settings",
+    "collect": "rollout",
+    "gae": "rollout",
+    "interval": "evaluation",
+    "mlp_policy": "spaces",
+    "run_experiment": "experiments",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "MDP",

@@ -34,6 +34,9 @@ class Distribution(Protocol):
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw one action a row."""
 
+    def mode(self, out: np.ndarray) -> np.ndarray:
+        """Return the most likely action of each row."""
+
     def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         """Return log p(act | out) (n,)."""
 
@@ -72,6 +75,9 @@ class Categorical:
         below = np.cumsum(self.probabilities(out), axis=1)
         draw = rng.random((len(out), 1)) * below[:, -1:]
         return (draw >= below).sum(axis=1)
+
+    def mode(self, out: np.ndarray) -> np.ndarray:
+        return out.argmax(axis=1)
 
     def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         return self.log_probabilities(out)[np.arange(len(out)), self._actions(out, act)]
@@ -118,6 +124,9 @@ class DiagGaussian:
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mean, log_std = self._split(out)
         return mean + np.exp(log_std) * rng.standard_normal(mean.shape, dtype=mean.dtype)
+
+    def mode(self, out: np.ndarray) -> np.ndarray:
+        return self._split(out)[0]
 
     def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         z, log_std = self._standardise(out, act)

@@ -37,12 +37,16 @@ def exact_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
     Raises `ValueError` if theta or the policy does not fit the MDP.
     Implements: eq. (eq-weighted-batch), chapter 1.
     """
-    S, A = mdp.n_states, mdp.n_actions
-    pi = action_probabilities(policy, theta, S)
-    weights = occupancy(mdp, pi)[:, None] * pi
+    pi = action_probabilities(policy, theta, mdp.n_states)
     advantage = evaluate(mdp, pi).A / (1 - mdp.gamma)
+    return table_batch(policy, theta, occupancy(mdp, pi)[:, None] * pi, advantage)
+
+
+def table_batch(policy: Policy, theta: np.ndarray, weights: np.ndarray, adv: np.ndarray) -> Batch:
+    """Return all pairs of a state and an action as a batch, from tables (S, A)."""
+    S, A = weights.shape
     obs, act = np.repeat(np.arange(S), A), np.tile(np.arange(A), S)
-    return Batch(obs, act, advantage.ravel(), weights.ravel(), policy.logp(theta, obs, act))
+    return Batch(obs, act, adv.ravel(), weights.ravel(), policy.logp(theta, obs, act))
 
 
 def policy_gradient(policy: Policy, theta: np.ndarray, batch: Batch) -> np.ndarray:

@@ -1,0 +1,251 @@
+"""Train npgkit's TRPO and sb3-contrib's side by side: throughput, evaluation, steps to a threshold.
+
+    python benchmarks/training.py [--seeds 5] [--only CartPole-v1 ...]
+        (needs the extra `bench`; the MuJoCo environments need the extra `mujoco`)
+
+One seed of the one, then the same seed of the other, in one process and on one thread each, the
+same number of environment steps; what is compared is processor time. sb3-contrib runs with the
+settings that RL Zoo tuned for it, npgkit with its defaults and `PER_ENVIRONMENT`. Both are
+evaluated over 20 episodes with deterministic actions. The threshold counts as reached by the
+first iteration
+whose finished episodes average it. Writes benchmarks/results/training.md and .json, run by run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # read when NumPy and torch are loaded
+
+import numpy as np  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks.report import machine, table  # noqa: E402
+from npgkit.evaluation import evaluate_policy  # noqa: E402
+from npgkit.experiments import run_job  # noqa: E402
+from npgkit.training import Run, settings_for  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "training"
+EPISODES = 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """An environment, how long to train, what counts as solved, and RL Zoo's settings for TRPO."""
+
+    steps: int
+    threshold: float
+    zoo: dict[str, Any]
+    ratio: float | None  # the goal: how many times faster
+    level: float  # the goal: mean evaluation
+
+
+MUJOCO = {
+    "normalize": True, "n_steps": 1024, "batch_size": 128, "gamma": 0.99, "gae_lambda": 0.95,
+    "cg_max_steps": 25, "cg_damping": 0.1, "n_critic_updates": 20, "learning_rate": 1e-3,
+}  # fmt: skip
+TASKS = {
+    "CartPole-v1": Task(
+        100_000, 475,
+        {"n_steps": 512, "batch_size": 512, "cg_damping": 1e-3, "gae_lambda": 0.98, "gamma": 0.99,
+         "learning_rate": 1e-3, "n_critic_updates": 20},
+        15, 500,
+    ),
+    "Acrobot-v1": Task(100_000, -100, {"normalize": True, "n_steps": 1024}, 7, -80),
+    "Pendulum-v1": Task(
+        100_000, -200,
+        {"n_steps": 1024, "gamma": 0.9, "n_critic_updates": 15, "use_sde": True,
+         "sde_sample_freq": 4},
+        7, -165,
+    ),
+    "InvertedPendulum-v5": Task(100_000, 950, MUJOCO, 7, 1000),
+    "Swimmer-v5": Task(200_000, 100, {**MUJOCO, "gamma": 0.9999}, None, 350),
+    "Hopper-v5": Task(300_000, 2000, MUJOCO, None, 2750),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    program: str
+    env: str
+    seed: int
+    steps: int
+    cpu_seconds: float
+    evaluation: float
+    threshold_at: int | None
+
+    @property
+    def throughput(self) -> float:
+        return self.steps / self.cpu_seconds
+
+
+def ours(env: str, task: Task, seed: int) -> Outcome:
+    run = Run(env, "trpo", seed=seed, settings=settings_for(env))
+    reached = None
+    start = time.process_time()
+    while run.env_steps < task.steps:
+        record = run.step()
+        if reached is None and record.mean_return >= task.threshold:
+            reached = record.env_steps
+    seconds = time.process_time() - start
+    level = statistics.mean(evaluate_policy(run, env, EPISODES, seed))
+    run.close()
+    return Outcome("npgkit", env, seed, run.env_steps, seconds, level, reached)
+
+
+def theirs(env: str, task: Task, seed: int) -> Outcome:
+    import torch
+    from sb3_contrib import TRPO
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.evaluation import evaluate_policy as evaluate
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    torch.set_num_threads(1)
+    options = dict(task.zoo)
+    normalize = options.pop("normalize", False)
+    envs = make_vec_env(env, n_envs=2, seed=seed)
+    if normalize:
+        envs = VecNormalize(envs, gamma=options.get("gamma", 0.99))
+
+    class Watch(BaseCallback):
+        """When the episodes that ended in one rollout first averaged the threshold."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.returns: list[float] = []
+            self.reached: int | None = None
+
+        def _on_step(self) -> bool:
+            for info in self.locals["infos"]:
+                if "episode" in info:
+                    self.returns.append(info["episode"]["r"])
+            return True
+
+        def _on_rollout_end(self) -> None:
+            seen = self.returns and self.reached is None
+            if seen and statistics.mean(self.returns) >= task.threshold:
+                self.reached = self.num_timesteps
+            self.returns.clear()
+
+    model = TRPO("MlpPolicy", envs, seed=seed, device="cpu", **options)
+    watch = Watch()
+    start = time.process_time()
+    model.learn(task.steps, callback=watch)
+    seconds = time.process_time() - start
+    judged = make_vec_env(env, n_envs=1, seed=1000 + seed)
+    if normalize:
+        judged = VecNormalize(judged, training=False, norm_reward=False)
+        judged.obs_rms = envs.obs_rms
+    level, _ = evaluate(model, judged, n_eval_episodes=EPISODES, deterministic=True)
+    return Outcome(
+        "sb3-contrib", env, seed, model.num_timesteps, seconds, float(level), watch.reached
+    )
+
+
+def stepping_alone(env: str, steps: int = 20_000) -> float:
+    """Steps per CPU-second of the environment with random actions, and no learner."""
+    run = Run(env, "trpo", seed=0, settings=settings_for(env))
+    n = run.settings.n_envs
+    actions = [run.pool.single_action_space.sample() for _ in range(1000)]
+    batches = [np.array([actions[(i + e) % 1000] for e in range(n)]) for i in range(1000)]
+    start = time.process_time()
+    for i in range(steps // n):
+        run.pool.step(batches[i % 1000])
+    rate = steps / (time.process_time() - start)
+    run.close()
+    return rate
+
+
+def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[list[str]]:
+    rows = []
+    medians = {}
+    for program in ("npgkit", "sb3-contrib"):
+        own = [o for o in outcomes if o.program == program and o.env == env]
+        if not own:
+            continue
+        medians[program] = statistics.median(o.throughput for o in own)
+        reached = sorted(o.threshold_at if o.threshold_at else np.inf for o in own)
+        middle = reached[len(reached) // 2]
+        mine = program == "npgkit"
+        rows.append(
+            [
+                env if mine else "",
+                program,
+                f"{len(own)}",
+                f"{medians[program]:.0f}",
+                f"{medians[program] / alone:.2f}" if mine else "",
+                " ".join(f"{o.evaluation:.0f}" for o in own),
+                f"{statistics.mean(o.evaluation for o in own):.0f}",
+                f"{task.level:g}" if mine else "",
+                "never" if np.isinf(middle) else f"{middle / 1000:.0f}k",
+            ]
+        )
+    if len(medians) == 2:
+        ratio = medians["npgkit"] / medians["sb3-contrib"]
+        goal = "" if task.ratio is None else f" (goal {task.ratio:g})"
+        rows[0][1] = f"npgkit, {ratio:.1f}x{goal}"
+    return rows
+
+
+def report(outcomes: list[Outcome], alone: dict[str, float]) -> str:
+    header = ["environment", "program", "seeds", "steps/CPU-s", "of env alone", "evaluations",
+              "mean", "goal", "median to threshold"]  # fmt: skip
+    rows = [r for env in alone for r in row(env, TASKS[env], outcomes, alone[env])]
+    lengths = ", ".join(f"{env} {TASKS[env].steps // 1000}k" for env in alone)
+    thresholds = ", ".join(f"{env} {TASKS[env].threshold:g}" for env in alone)
+    return "\n".join(
+        [
+            "# Training, beside sb3-contrib",
+            "",
+            f"{machine()}, one thread; {date.today().isoformat()}."
+            " Made by `python benchmarks/training.py`.",
+            f"Steps: {lengths}. Thresholds: {thresholds}.",
+            "",
+            table(header, rows),
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--alone", action="store_true", help="leave sb3-contrib out")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    run_job("warm-up", {"env": "CartPole-v1", "method": "trpo", "total_steps": 2048,
+                        "eval_episodes": 0}, 0)  # fmt: skip
+    outcomes: list[Outcome] = []
+    alone = {}
+    for env in chosen.only:
+        alone[env] = stepping_alone(env)
+        for seed in range(chosen.seeds):
+            for program in (ours,) if chosen.alone else (ours, theirs):
+                outcomes.append(program(env, TASKS[env], seed))
+                print(outcomes[-1], flush=True)
+                RESULT.parent.mkdir(exist_ok=True)
+                RESULT.with_suffix(".md").write_text(report(outcomes, alone), "utf-8")
+                stored = [asdict(outcome) for outcome in outcomes]
+                RESULT.with_suffix(".json").write_text(json.dumps(stored, indent=1), "utf-8")
+    print(report(outcomes, alone))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

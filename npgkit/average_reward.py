@@ -1,0 +1,128 @@
+"""Average reward: what a policy earns per step for ever, with no discount.
+
+Layer 4, beside `steps`. If the chain P_pi settles down to one distribution rho whatever the start,
+
+    rho P_pi = rho,   J_bar = rho . R_pi,   h - P_pi h = R_pi - J_bar,   rho . h = 0,
+
+and with A(s, a) = R(s, a) - J_bar + sum_s' P(s, a, s') h(s') - h(s) the gradient of J_bar is
+sum_s,a rho(s) pi(a|s) A(s, a) score(s, a): one more weighted batch, which `policy_gradient`,
+`FisherOperator` and the steps read as they read any other (Sutton et al., 2000).
+
+An `MDP` is given with a discount and a first state; here both are ignored.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .batch import Batch
+from .mdp import MDP, Values
+from .objectives import action_probabilities, table_batch
+from .policy import Policy
+from .validation import as_distribution
+
+
+def stationary(P_pi: np.ndarray) -> np.ndarray:
+    """Return rho (S,), the share of time that the chain P_pi (S, S) spends in each state.
+
+    By the elimination of Grassmann, Taksar and Heyman (1985), which never subtracts, so that a
+    share of 1e-12 has as many correct digits as one of 1/2. States that are left for ever get 0.
+
+    Raises `ValueError` if P_pi is not square, its rows are not distributions, or the chain has more
+    than one closed class, so that the share of time depends on the start.
+    Implements: eq. (eq-stationary), chapter 10.
+    """
+    P = as_distribution("P_pi", P_pi, ("S", "S"))
+    S = len(P)
+    if P.shape != (S, S) or S == 0:
+        raise ValueError(f"P_pi must be square, with at least one state; got shape {P.shape}")
+    kept = _closed_class(P)
+    rho = np.zeros(S, P.dtype)
+    rho[kept] = _eliminate(P[np.ix_(kept, kept)])
+    return rho
+
+
+def average_reward(mdp: MDP, pi: np.ndarray) -> float:
+    """Return J_bar = rho . R_pi, the reward per step of `pi` (S, A) in the long run.
+
+    Raises `ValueError` if `pi` is not (S, A), its rows are not distributions, or its chain has more
+    than one closed class.
+    Implements: eq. (eq-average-reward), chapter 10.
+    """
+    pi, P_pi, R_pi = _chain(mdp, pi)
+    return float(stationary(P_pi) @ R_pi)
+
+
+def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
+    """Return h (S,) as `V`, and Q and A = Q - h (S, A), in units of reward.
+
+    h(s) is by how much the rewards from s on exceed J_bar a step, in sum; rho . h = 0.
+
+    Raises `ValueError` as `average_reward` does.
+    Implements: eq. (eq-poisson), chapter 10.
+    """
+    pi, P_pi, R_pi = _chain(mdp, pi)
+    return _differential(mdp, P_pi, R_pi, stationary(P_pi))
+
+
+def average_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
+    """Return the MDP under pi_theta as a batch: all (s, a), weighted by rho(s) pi(a|s).
+
+    `adv` holds the differential advantages, so that `policy_gradient` of the batch is grad J_bar
+    and `FisherOperator` averages over rho.
+
+    Raises `ValueError` if theta or the policy does not fit the MDP, or the chain has more than one
+    closed class.
+    Implements: eq. (eq-average-gradient), chapter 10.
+    """
+    pi, P_pi, R_pi = _chain(mdp, action_probabilities(policy, theta, mdp.n_states))
+    rho = stationary(P_pi)
+    advantage = _differential(mdp, P_pi, R_pi, rho).A
+    return table_batch(policy, theta, rho[:, None] * pi, advantage)
+
+
+def _chain(mdp: MDP, pi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pi checked, P_pi (S, S) and R_pi (S,)."""
+    pi = as_distribution("pi", pi, (mdp.n_states, mdp.n_actions))
+    return pi, np.einsum("sa,sat->st", pi, mdp.P), np.einsum("sa,sa->s", pi, mdp.R)
+
+
+def _differential(mdp: MDP, P_pi: np.ndarray, R_pi: np.ndarray, rho: np.ndarray) -> Values:
+    J_bar = rho @ R_pi
+    h = np.linalg.solve(np.eye(mdp.n_states) - P_pi + rho, R_pi - J_bar)
+    Q = mdp.R - J_bar + mdp.P @ h
+    return Values(h, Q, Q - h[:, None])
+
+
+def _closed_class(P: np.ndarray) -> np.ndarray:
+    """Return the states of the one class that the chain cannot leave (k,)."""
+    if (P > 0).all():
+        return np.arange(len(P))
+    reaches = (P > 0) | np.eye(len(P), dtype=bool)
+    for _ in range(len(P).bit_length()):  # paths of length 1, 2, 4, ...
+        reaches = (reaches.astype(float) @ reaches) > 0
+    # A state lies in a closed class if every state it reaches leads back to it.
+    classes = np.unique(reaches[(~reaches | reaches.T).all(axis=1)], axis=0)
+    if len(classes) > 1:
+        raise ValueError(
+            f"P_pi has {len(classes)} closed classes of states, so where the time is spent depends "
+            f"on the start; the average reward needs one"
+        )
+    return np.flatnonzero(classes[0])
+
+
+def _eliminate(P: np.ndarray) -> np.ndarray:
+    """Return the stationary distribution of an irreducible chain: states go one by one.
+
+    A state taken out is replaced by the detours through it; put back, it gets the share of time
+    that flows into it over the share of a visit's time at which it is left.
+    """
+    P = P.copy()
+    S = len(P)
+    for n in range(S - 1, 0, -1):
+        P[:n, n] /= P[n, :n].sum()
+        P[:n, :n] += np.outer(P[:n, n], P[n, :n])
+    rho = np.ones(S, P.dtype)
+    for n in range(1, S):
+        rho[n] = rho[:n] @ P[:n, n]
+    return rho / rho.sum()

@@ -1,0 +1,225 @@
+"""Several copies of one environment, stepped together, that can be put down and taken up again.
+
+Layer 5. Each episode begins with a seed of its own, drawn from the pool's generator. Gymnasium asks
+an environment to be a function of that seed and of the actions since, so the seed and the actions
+are a complete record of where the environment stands: a resumed run plays them again, and compares
+what the environment shows then with what it showed.
+
+At an end the observation that ended the episode is handed out and the environment is reset at once:
+every transition is a real one, and `terminated` and `truncated` stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+
+from .checkpoint import CheckpointError
+from .spaces import check_spaces
+from .validation import as_count
+
+Snapshot = tuple[dict[str, Any], dict[str, np.ndarray]]  # what JSON holds, and arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """What one step of E environments gave.
+
+    `rew` (E,) float64; `terminated`, `truncated` (E,) bool; `final_obs` (E, ...) the observation
+    that the action led to, before any reset.
+    """
+
+    rew: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    final_obs: np.ndarray
+
+
+class Pool(Protocol):
+    """What `collect` asks of environments."""
+
+    name: str
+    """The environment's id, for messages."""
+
+    obs: np.ndarray
+    """(E, ...): what each environment shows now."""
+
+    @property
+    def single_observation_space(self) -> gymnasium.Space:
+        """The observation space of one environment."""
+
+    @property
+    def single_action_space(self) -> gymnasium.Space:
+        """The action space of one environment."""
+
+    def step(self, act: np.ndarray) -> Transition:
+        """Take one action in each environment; reset those that ended."""
+
+    def snapshot(self) -> Snapshot:
+        """Return what `restore` needs."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Stand where the pool stood when the snapshot was taken."""
+
+    def close(self) -> None:
+        """Close the environments."""
+
+
+class EnvPool:
+    """A pool of single Gymnasium environments, stepped one after the other."""
+
+    def __init__(self, envs: Sequence[gymnasium.Env], rng: np.random.Generator) -> None:
+        if not envs:
+            raise ValueError("envs is empty; a pool needs at least one environment")
+        self.envs, self.rng = list(envs), rng
+        check_spaces(self.envs[0])
+        spec = self.envs[0].spec
+        self.name = spec.id if spec is not None else type(self.envs[0].unwrapped).__name__
+        space = self.envs[0].action_space
+        self._box = space if isinstance(space, gymnasium.spaces.Box) else None
+        self._seeds = [0] * len(self.envs)
+        self._taken: list[list[np.ndarray]] = [[] for _ in self.envs]
+        shape = self.envs[0].observation_space.shape or ()
+        self.obs = np.empty((len(self.envs), *shape))
+        for e in range(len(self.envs)):
+            self._begin(e)
+
+    @property
+    def single_observation_space(self) -> gymnasium.Space:
+        return self.envs[0].observation_space
+
+    @property
+    def single_action_space(self) -> gymnasium.Space:
+        return self.envs[0].action_space
+
+    def step(self, act: np.ndarray) -> Transition:
+        n = len(self.envs)
+        rew, ended = np.empty(n), np.zeros((2, n), bool)
+        final_obs = np.empty_like(self.obs)
+        for e, action in enumerate(self._playable(act)):
+            final_obs[e], rew[e], ended[0, e], ended[1, e], _ = self.envs[e].step(action)
+            self._taken[e].append(action)
+        self.obs = final_obs.copy()
+        for e in np.flatnonzero(ended.any(axis=0)).tolist():
+            self._begin(e)
+        return Transition(rew, ended[0], ended[1], final_obs)
+
+    def snapshot(self) -> Snapshot:
+        arrays = {f"taken_{e}": np.array(taken) for e, taken in enumerate(self._taken)}
+        arrays["shown"] = self.obs.copy()
+        return {"seeds": list(self._seeds), "rng": self.rng.bit_generator.state}, arrays
+
+    def restore(self, snapshot: Snapshot) -> None:
+        record, arrays = snapshot
+        if len(record["seeds"]) != len(self.envs):
+            raise ValueError(
+                f"the snapshot is of {len(record['seeds'])} environments; got {len(self.envs)}"
+            )
+        for e, seed in enumerate(record["seeds"]):
+            self._seeds[e], self._taken[e] = seed, []
+            self.obs[e], _ = self.envs[e].reset(seed=seed)
+            for action in self._as_actions(arrays[f"taken_{e}"]):
+                self.obs[e] = self.envs[e].step(action)[0]
+                self._taken[e].append(action)
+            if not np.array_equal(self.obs[e], arrays["shown"][e]):
+                raise CheckpointError(
+                    f"{self.name} cannot be resumed: environment {e}, with the same seed and "
+                    "actions, does not come back to where it was"
+                )
+        self.rng.bit_generator.state = record["rng"]
+
+    def close(self) -> None:
+        for env in self.envs:
+            env.close()
+
+    def _begin(self, e: int) -> None:
+        self._seeds[e] = int(self.rng.integers(2**31))
+        self._taken[e] = []
+        self.obs[e], _ = self.envs[e].reset(seed=self._seeds[e])
+
+    def _playable(self, act: np.ndarray) -> list[Any]:
+        """What the environments take: actions of a Box are brought within its bounds."""
+        if self._box is None:
+            return self._as_actions(act)
+        flat = act.reshape(len(act), *self._box.shape)
+        return self._as_actions(np.clip(flat, self._box.low, self._box.high))
+
+    def _as_actions(self, act: np.ndarray) -> list[Any]:
+        if self._box is None:
+            return [int(a) for a in act]
+        return list(act.astype(self._box.dtype, copy=False))
+
+
+class CartPolePool:
+    """CartPole's own vector environment: all poles in one array operation.
+
+    It would reset a pole during the step after the end, ignoring that step's action; here a pole
+    that fell is put up again at once, as `EnvPool` does it.
+    """
+
+    def __init__(self, n: int, rng: np.random.Generator, max_episode_steps: int = 500) -> None:
+        self.name, self.rng = "CartPole-v1", rng
+        self.env: Any = CartPoleVectorEnv(as_count("n_envs", n, at_least=1), max_episode_steps)
+        self.env.reset(seed=0)
+        self._put_up(np.ones(n, bool))
+        self.obs = self._shown()
+
+    @property
+    def single_observation_space(self) -> gymnasium.Space:
+        return self.env.single_observation_space
+
+    @property
+    def single_action_space(self) -> gymnasium.Space:
+        return self.env.single_action_space
+
+    def step(self, act: np.ndarray) -> Transition:
+        final_obs, rew, terminated, truncated, _ = self.env.step(act)
+        self._put_up(terminated | truncated)
+        self.obs = self._shown()
+        return Transition(rew.astype(np.float64), terminated, truncated, final_obs)
+
+    def snapshot(self) -> Snapshot:
+        arrays = {"state": self.env.state.copy(), "steps": self.env.steps.copy()}
+        return {"rng": self.rng.bit_generator.state}, arrays
+
+    def restore(self, snapshot: Snapshot) -> None:
+        record, arrays = snapshot
+        if arrays["state"].shape != self.env.state.shape:
+            raise ValueError(
+                f"the snapshot is of {arrays['state'].shape[1]} environments; "
+                f"got {self.env.num_envs}"
+            )
+        self.env.state, self.env.steps = arrays["state"].copy(), arrays["steps"].copy()
+        self.obs = self._shown()
+        self.rng.bit_generator.state = record["rng"]
+
+    def close(self) -> None:
+        self.env.close()
+
+    def _shown(self) -> np.ndarray:
+        return self.env.state.T.astype(np.float32)
+
+    def _put_up(self, fallen: np.ndarray) -> None:
+        size = (4, int(fallen.sum()))
+        self.env.state[:, fallen] = self.rng.uniform(self.env.low, self.env.high, size)
+        self.env.steps[fallen] = 0
+        self.env.prev_done[:] = False
+
+
+def make_pool(
+    env: str | Callable[[], gymnasium.Env], n: int, rng: np.random.Generator, **options: Any
+) -> Pool:
+    """Return `n` copies of an environment, given by its id or by a function that makes one.
+
+    `options` go to `gymnasium.make`. CartPole-v1 comes as its vector environment.
+    """
+    n = as_count("n_envs", n, at_least=1)
+    if env == "CartPole-v1" and not options:
+        return CartPolePool(n, rng)
+    make = (lambda: gymnasium.make(env, **options)) if isinstance(env, str) else env
+    return EnvPool([make() for _ in range(n)], rng)

@@ -1,0 +1,85 @@
+"""Learning curves of several methods over several seeds, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from npgkit.evaluation import interval
+from npgkit.experiments import DONE, Result
+from npgkit.lab import plots
+
+LOOKS = {"vpg": "euclidean", "npg": "natural", "trpo": "trust_region"}
+NAMES = {"vpg": "plain gradient", "npg": "natural gradient", "trpo": "trust region"}
+
+
+def on_grid(curves: Sequence[Sequence[Sequence[float]]], grid: np.ndarray) -> np.ndarray:
+    """Return each curve's returns at the steps of `grid` (n_curves, n_grid), by interpolation."""
+    rows = []
+    for curve in curves:
+        steps, returns = np.array(curve, float).T
+        rows.append(np.interp(grid, steps, returns))
+    return np.array(rows)
+
+
+def band(ax: Axes, results: Iterable[Result], method: str, points: int = 40) -> None:
+    """Plot the interquartile mean of the training return over seeds, with its interval."""
+    curves = [r.curve for r in results if r.status == DONE and len(r.curve) > 1]
+    if not curves:
+        return
+    grid = np.linspace(
+        max(curve[0][0] for curve in curves), min(curve[-1][0] for curve in curves), points
+    )
+    intervals = [interval(column, resamples=500) for column in on_grid(curves, grid).T]
+    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "markevery": 8}
+    ax.plot(grid / 1000, [i.estimate for i in intervals], **look)
+    ax.fill_between(
+        grid / 1000,
+        [i.low for i in intervals],
+        [i.high for i in intervals],
+        color=look["color"],
+        alpha=0.2,
+        linewidth=0,
+    )
+
+
+def draw(results: Sequence[Result], title: str) -> Figure:
+    """Return a figure with the learning curves of the methods in `results`, by their names."""
+    fig, ax = plots.figure(5.0, 3.6)
+    for method in LOOKS:
+        band(ax, [r for r in results if r.name == method], method)
+    ax.set(xlabel="environment steps, thousands", ylabel="return of an episode", title=title)
+    plots.legend(fig)
+    return fig
+
+
+def whiskers(ax: Axes, x: Sequence[float], samples: Sequence[np.ndarray], method: str) -> None:
+    """Plot, over a logarithmic `x`, the interquartile mean of each sample with its interval."""
+    found = [interval(sample) for sample in samples]
+    middle = np.array([i.estimate for i in found])
+    arms = np.array([[i.estimate - i.low, i.high - i.estimate] for i in found]).T
+    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "capsize": 3, "elinewidth": 1}
+    ax.errorbar(x, middle, yerr=arms, **look)
+    ax.set_xscale("log")
+
+
+def divergences(ax: Axes, results: Iterable[Result], method: str) -> None:
+    """Plot the median KL of each update over seeds, and its range, on a logarithmic axis.
+
+    An update that was refused has no KL and counts in neither.
+    """
+    rows = [np.array(r.kls, float) for r in results if r.status == DONE]
+    if not rows:
+        return
+    kls = np.full((len(rows), max(map(len, rows))), np.nan)
+    for row, known in zip(kls, rows, strict=True):
+        row[: len(known)] = np.where(known > 0, known, np.nan)
+    updates = 1 + np.flatnonzero(~np.isnan(kls).all(axis=0))
+    kls = kls[:, updates - 1]
+    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "markevery": 8}
+    ax.semilogy(updates, np.nanmedian(kls, axis=0), **look)
+    ends = np.nanmin(kls, axis=0), np.nanmax(kls, axis=0)
+    ax.fill_between(updates, *ends, color=look["color"], alpha=0.2, linewidth=0)

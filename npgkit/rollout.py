@@ -1,0 +1,216 @@
+"""Rollouts: what a policy met in its environments, and the advantages estimated from it.
+
+Layer 5. T steps of E environments side by side; row t, column e of every array is one transition.
+An end is either *terminated*, after which nothing is to be had, or *truncated*, after which nobody
+looked: there the value of the final observation stands for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+
+from .environments import EnvPool, Pool, Transition
+from .policy import Policy
+from .validation import as_count, as_floats, as_generator, as_scalar, require_shape
+
+Look = Callable[[np.ndarray], np.ndarray]
+
+
+class EnvironmentFault(RuntimeError):
+    """A reward or an observation that is not finite; the message names where it came from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """T steps of E environments.
+
+    Attributes
+    ----------
+    obs : array (T, E, ...)
+        Flat observations before each step, as the environment gave them.
+    act : array (T, E) or (T, E, act_dim)
+        The policy's actions, before any clipping.
+    rew : array (T, E)
+    terminated, truncated : array (T, E) of bool
+    final_obs : array (T, E, ...)
+        The observation that each action led to: `obs[t + 1]` unless the episode ended there.
+    returns, lengths : array (k,)
+        Undiscounted return and steps of the k episodes that ended in the rollout, those begun
+        before it included, in the order of their ends.
+    """
+
+    obs: np.ndarray
+    act: np.ndarray
+    rew: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    final_obs: np.ndarray
+    returns: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def ended(self) -> np.ndarray:
+        """Where an episode ended, either way (T, E)."""
+        return self.terminated | self.truncated
+
+    def rows(self, array: np.ndarray) -> np.ndarray:
+        """Return an array (T, E, ...) with one row a transition (T E, ...)."""
+        return array.reshape(-1, *array.shape[2:])
+
+    def __repr__(self) -> str:
+        T, E = self.rew.shape
+        return f"Rollout({T} steps of {E} environments, {len(self.returns)} episodes ended)"
+
+
+class Running:
+    """Return and length so far of the episode that each environment is in."""
+
+    def __init__(self, n: int) -> None:
+        self.returns, self.lengths = np.zeros(n), np.zeros(n, np.int64)
+
+
+def collect(
+    envs: Pool | Sequence[gymnasium.Env],
+    policy: Policy,
+    theta: np.ndarray,
+    n_steps: int,
+    rng: np.random.Generator,
+    *,
+    look: Look | None = None,
+    running: Running | None = None,
+) -> Rollout:
+    """Let pi_theta act for `n_steps` steps in each environment.
+
+    Parameters
+    ----------
+    envs : Pool, or a sequence of Gymnasium environments
+        Environments handed in as they are, are reset first, with seeds drawn from `rng`.
+    policy, theta
+        The policy acts in all environments at once.
+    n_steps : int
+        T, for each environment.
+    rng : numpy.random.Generator
+        For the actions.
+    look : function (n, size) -> (n, size), optional
+        What the policy sees of flat observations, such as their normalised values.
+    running : Running, optional
+        Carries the returns of unfinished episodes from one rollout to the next.
+
+    Raises
+    ------
+    EnvironmentFault
+        If a reward or an observation is not finite.
+    TypeError
+        If the spaces are not supported.
+    """
+    n_steps, rng = as_count("n_steps", n_steps, at_least=1), as_generator("rng", rng)
+    pool: Pool = EnvPool(envs, rng) if isinstance(envs, Sequence) else envs
+    n_envs = len(pool.obs)
+    running = Running(n_envs) if running is None else running
+    seen: list[tuple[np.ndarray, ...]] = []
+    returns, lengths = [], []
+    require_finite(pool, 0, ("observation", pool.obs))
+    for t in range(n_steps):
+        obs = pool.obs.reshape(n_envs, -1)
+        act = policy.sample(theta, obs if look is None else look(obs), rng)
+        step = pool.step(act)
+        require_finite_step(pool, t, step)
+        final_obs = step.final_obs.reshape(n_envs, -1)
+        seen.append((obs, act, step.rew, step.terminated, step.truncated, final_obs))
+        running.returns += step.rew
+        running.lengths += 1
+        ended = step.terminated | step.truncated
+        if ended.any():
+            returns.append(running.returns[ended])
+            lengths.append(running.lengths[ended])
+            running.returns[ended] = 0.0
+            running.lengths[ended] = 0
+    obs, acts, rew, terminated, truncated, final = (np.array(x) for x in zip(*seen, strict=True))
+    return Rollout(
+        obs=obs,
+        act=acts,
+        rew=rew,
+        terminated=terminated,
+        truncated=truncated,
+        final_obs=final,
+        returns=np.concatenate([np.empty(0), *returns]),
+        lengths=np.concatenate([np.empty(0, np.int64), *lengths]),
+    )
+
+
+def gae(
+    rew: np.ndarray,
+    values: np.ndarray,
+    next_values: np.ndarray,
+    terminated: np.ndarray,
+    truncated: np.ndarray,
+    *,
+    gamma: float,
+    lam: float,
+) -> np.ndarray:
+    """Return generalised advantage estimates (T, E), in units of return.
+
+    With delta_t = r_t + gamma V(s_{t+1}) - V(s_t), where V is 0 after a termination,
+
+        adv_t = delta_t + gamma lam adv_{t+1},    the sum stopping at either kind of end.
+
+    Parameters
+    ----------
+    rew, values, next_values : array (T, E)
+        Rewards, V of the observation before each step and of the one that the step led to (the
+        final observation where an episode ended, and not the first of the next one).
+    terminated, truncated : array (T, E) of bool
+    gamma, lam : float
+        Discount and the share of the next advantage, both in [0, 1].
+
+    Raises `ValueError` if shapes differ or an entry is not finite.
+    Implements: eq. (eq-gae), chapter 8. Source: Schulman et al. (2016).
+    """
+    rew = as_floats("rew", rew, ("T", "E"))
+    values = as_floats("values", values, rew.shape)
+    next_values = as_floats("next_values", next_values, rew.shape)
+    gamma, lam = as_unit("gamma", gamma), as_unit("lam", lam)
+    terminated, truncated = np.asarray(terminated, bool), np.asarray(truncated, bool)
+    require_shape("terminated", terminated, rew.shape)
+    require_shape("truncated", truncated, rew.shape)
+    delta = rew + gamma * np.where(terminated, 0.0, next_values) - values
+    carry = np.where(terminated | truncated, 0.0, gamma * lam)
+    adv = np.empty_like(delta)
+    ahead = np.zeros(rew.shape[1])
+    for t in range(len(rew) - 1, -1, -1):
+        ahead = adv[t] = delta[t] + carry[t] * ahead
+    return adv
+
+
+def as_unit(name: str, value: float) -> float:
+    """Return `value` if it lies in [0, 1]."""
+    number = as_scalar(name, value, at_least=0.0)
+    if number > 1:
+        raise ValueError(f"{name} must be at most 1; got {number:g}")
+    return number
+
+
+def require_finite_step(pool: Pool, t: int, step: Transition) -> None:
+    """Raise `EnvironmentFault` unless all that the pool gave and shows after step t is finite."""
+    require_finite(
+        pool, t, ("reward", step.rew), ("observation", step.final_obs), ("observation", pool.obs)
+    )
+
+
+def require_finite(pool: Pool, t: int, *named: tuple[str, np.ndarray]) -> None:
+    """Raise `EnvironmentFault` for the first entry of the arrays (E, ...) that is not finite."""
+    for name, array in named:
+        finite = np.isfinite(array)
+        if finite.all():
+            continue
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        e, *entry = index
+        where = f", entry {entry}" if entry else ""
+        raise EnvironmentFault(
+            f"{name} of environment {e} ({pool.name}) at step {t} of the rollout is "
+            f"{array[index]}{where}; rewards and observations must be finite"
+        )

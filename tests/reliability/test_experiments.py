@@ -1,0 +1,379 @@
+"""Experiments: the same results whoever runs them, nothing lost, nothing done twice."""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from npgkit import CheckpointError, Result, Settings, experiments, run_experiment, settings
+from npgkit.experiments import DONE, FAILED, run_job
+
+SMALL = {
+    "total_steps": 200, "eval_episodes": 2, "n_envs": 2, "n_steps": 50,
+    "hidden": [4], "value_hidden": [4],
+}  # fmt: skip
+POLE = {"env": "CartPole-v1", "method": "trpo", **SMALL}
+SWING = {"env": "Pendulum-v1", "method": "npg", **SMALL}
+CONFIGS = {"pole": POLE, "swing": SWING}
+
+
+class Fatal(gymnasium.Env):
+    """Takes its process with it, as a segmentation fault would."""
+
+    observation_space = spaces.Box(-1, 1, (1,))
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        os._exit(3)
+
+
+# Importing this module registers it: gymnasium.make("module:id") does that in a worker.
+FATAL = "npgkit-tests/Fatal-v0"
+if FATAL not in gymnasium.registry:
+    gymnasium.register(FATAL, entry_point=Fatal)
+
+
+def comparable(results):
+    """All of the results but the time they took."""
+    rows = [asdict(result) for result in results]
+    for row in rows:
+        assert row.pop("cpu_seconds") > 0
+    return rows
+
+
+@pytest.fixture(scope="module")
+def serial():
+    return run_experiment(CONFIGS, [0, 1])
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The (name, seed) of each job that is run in this process, in order."""
+    calls = []
+    plain = run_job
+
+    def job(name, config, seed):
+        calls.append((name, seed))
+        return plain(name, config, seed)
+
+    monkeypatch.setattr(experiments, "run_job", job)
+    return calls
+
+
+def spawned(workers):
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+# The same, whoever runs it ----------------------------------------------------------------------
+
+
+def test_results_come_in_the_order_of_configurations_and_seeds(serial):
+    assert [(r.name, r.seed) for r in serial] == [
+        ("pole", 0), ("pole", 1), ("swing", 0), ("swing", 1),
+    ]  # fmt: skip
+    for r in serial:
+        assert r.status == DONE
+        assert r.error == ""
+        assert len(r.kls) == 2
+        assert len(r.evaluation) == 2
+    assert [len(r.curve) for r in serial] == [2, 2, 0, 0]  # no Pendulum's episode has ended
+    assert serial[0].curve != serial[1].curve
+
+
+def test_a_pool_of_processes_gives_the_same_results(serial, tmp_path):
+    with spawned(2) as pool:
+        results = run_experiment(CONFIGS, [0, 1], executor=pool, directory=tmp_path)
+    assert comparable(results) == comparable(serial)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_dask_cluster_gives_the_same_results(serial, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        results = run_experiment(
+            CONFIGS, [0, 1], executor=client.get_executor(), directory=tmp_path
+        )
+    assert comparable(results) == comparable(serial)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_results_read_from_disk_are_those_that_were_written(serial, tmp_path):
+    first = run_experiment(CONFIGS, [0, 1], directory=tmp_path)
+    again = run_experiment(CONFIGS, [0, 1], directory=tmp_path)
+    assert again == first
+    assert comparable(again) == comparable(serial)
+
+
+def test_a_job_is_the_same_run_as_train_and_evaluate(serial):
+    from npgkit.evaluation import evaluate_policy
+    from npgkit.training import Run, settings_for
+
+    run = Run(
+        "CartPole-v1", "trpo", seed=1,
+        settings=settings_for(
+            "CartPole-v1", n_envs=2, n_steps=50, hidden=(4,), value_hidden=(4,)
+        ),
+    )  # fmt: skip
+    records = [run.step(), run.step()]
+    assert serial[1].kls == [r.kl for r in records]
+    assert serial[1].curve == [[r.env_steps, r.mean_return] for r in records]
+    assert serial[1].evaluation == evaluate_policy(run, "CartPole-v1", 2, 1)
+
+
+def test_a_job_keeps_to_one_thread_and_leaves_the_others_as_they_were(monkeypatch):
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    seen, plain = [], experiments.Run.step
+    monkeypatch.setattr(experiments.Run, "step", lambda run: seen.append(threads()) or plain(run))
+    with threadpool_limits(2):
+        before = threads()
+        assert before
+        (result,) = run_experiment({"pole": POLE}, [0])
+        assert threads() == before
+    assert result.status == DONE
+    assert {n for step in seen for n in step} == {1}
+
+
+def test_without_evaluation_episodes_there_is_no_evaluation():
+    (result,) = run_experiment({"pole": {**POLE, "eval_episodes": 0}}, [0])
+    assert (result.status, result.evaluation) == (DONE, [])
+
+
+# Nothing twice ----------------------------------------------------------------------------------
+
+
+def test_a_restart_repeats_nothing_that_is_finished(counted, tmp_path):
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    written = {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    assert counted == [("pole", 0)]
+    counted.clear()
+    results = run_experiment(CONFIGS, [1, 0], directory=tmp_path)
+    assert counted == [("pole", 1), ("swing", 1), ("swing", 0)]
+    assert [(r.name, r.seed) for r in results] == [
+        ("pole", 1), ("pole", 0), ("swing", 1), ("swing", 0),
+    ]  # fmt: skip
+    assert all(p.stat().st_mtime_ns == at for p, at in written.items())
+    counted.clear()
+    assert run_experiment(CONFIGS, [1, 0], directory=tmp_path) == results
+    assert counted == []
+
+
+def test_a_result_is_on_disk_before_the_next_job_begins(monkeypatch, tmp_path):
+    plain, seen = run_job, []
+
+    def job(*args):
+        seen.append(len(list(tmp_path.iterdir())))
+        return plain(*args)
+
+    monkeypatch.setattr(experiments, "run_job", job)
+    run_experiment(CONFIGS, [0, 1], directory=tmp_path)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_an_experiment_that_is_interrupted_keeps_what_is_finished(monkeypatch, counted, tmp_path):
+    plain = experiments.run_job
+
+    def job(name, config, seed):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return plain(name, config, seed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "run_job", job)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment({"pole": POLE}, [0, 1, 2], directory=tmp_path)
+    counted.clear()
+    run_experiment({"pole": POLE}, [0, 1, 2], directory=tmp_path)
+    assert counted == [("pole", 1), ("pole", 2)]
+
+
+def test_a_result_of_another_configuration_is_refused_before_anything_is_run(counted, tmp_path):
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    counted.clear()
+    with pytest.raises(ValueError, match=r"is of another configuration than configs\['pole'\]"):
+        run_experiment({"pole": {**POLE, "epsilon": 0.5}}, [1, 0], directory=tmp_path)
+    assert counted == []
+
+
+FOREIGN = {
+    "cut": ('{"config": ', "damaged: it is no JSON"),
+    "a list": ("[]", "is not a result of an experiment"),
+    "another program's": ('{"loss": 3}', "is not a result of an experiment"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), FOREIGN.values(), ids=FOREIGN)
+def test_a_file_that_is_no_result_is_a_clear_error(content, message, tmp_path):
+    (tmp_path / "pole-seed0.json").write_text(content)
+    with pytest.raises(CheckpointError, match=message):
+        run_experiment({"pole": POLE}, [0], directory=tmp_path)
+
+
+# Failures ---------------------------------------------------------------------------------------
+
+
+def test_a_failed_seed_is_recorded_with_its_traceback_and_the_others_survive(
+    monkeypatch, counted, tmp_path
+):
+    plain = experiments.Run
+
+    class Unlucky(plain):
+        def step(self):
+            if self.seed == 1 and self.iteration == 1:
+                raise ArithmeticError("bad luck")
+            return super().step()
+
+    monkeypatch.setattr(experiments, "Run", Unlucky)
+    results = run_experiment({"pole": POLE}, [0, 1, 2], directory=tmp_path)
+    assert [r.status for r in results] == [DONE, FAILED, DONE]
+    failed = results[1]
+    assert failed.error.startswith("Traceback")
+    assert failed.error.rstrip().endswith("ArithmeticError: bad luck")
+    assert len(failed.curve) == len(failed.kls) == 1  # what there was until then
+    assert failed.evaluation == []
+    stored = json.loads((tmp_path / "pole-seed1.json").read_text())
+    assert stored["result"]["status"] == FAILED
+    counted.clear()
+    assert run_experiment({"pole": POLE}, [0, 1, 2], directory=tmp_path) == results
+    assert counted == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"env": "NoSuch-v0"}, {"epsilon": -1}, {"env": "FrozenLake-v1"}]
+)
+def test_a_configuration_that_cannot_run_fails_alone(change):
+    results = run_experiment({"bad": {**POLE, **change}, "pole": POLE}, [0])
+    assert [r.status for r in results] == [FAILED, DONE]
+    assert results[0].error.startswith("Traceback")
+
+
+def test_a_broken_pool_leaves_the_finished_results_and_raises(tmp_path):
+    """One worker, three jobs: the first is done, the second kills it, the third never begins."""
+    fatal = {**POLE, "env": f"{__name__}:{FATAL}"}
+    configs = {"first": POLE, "fatal": fatal, "last": POLE}
+    with spawned(1) as pool, pytest.raises(BrokenExecutor):
+        run_experiment(configs, [0], executor=pool, directory=tmp_path)
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == "first-seed0.json"
+    written = kept.stat().st_mtime_ns
+    del configs["fatal"]
+    results = run_experiment(configs, [0], directory=tmp_path)
+    assert kept.stat().st_mtime_ns == written
+    assert [r.status for r in results] == [DONE, DONE]
+
+
+class Inline(Executor):
+    """Runs jobs as they come; what `faults` has for the n-th is raised in its place."""
+
+    def __init__(self, at_submission=(), in_job=(), cancelled=()):
+        self.at_submission, self.in_job = dict(at_submission), dict(in_job)
+        self.cancelled, self.n = cancelled, -1
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.n += 1
+        if self.n in self.at_submission:
+            raise self.at_submission[self.n]
+        future = Future()
+        if self.n in self.cancelled:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        elif self.n in self.in_job:
+            future.set_exception(self.in_job[self.n])
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class KilledWorker(Exception):
+    """What a cluster raises in place of BrokenExecutor."""
+
+
+EXECUTORS = {
+    # the executor, the error, and the seeds that are finished
+    "a worker lost": (lambda: Inline(in_job={1: BrokenExecutor()}), BrokenExecutor, [0, 2]),
+    "a cluster's worker lost": (lambda: Inline(in_job={0: KilledWorker()}), KilledWorker, [1, 2]),
+    "lost while jobs are handed in": (
+        lambda: Inline(at_submission={2: BrokenExecutor()}),
+        BrokenExecutor,
+        [0, 1],
+    ),
+    "broken from the start": (lambda: Inline({0: BrokenExecutor()}), BrokenExecutor, []),
+    "cancelled": (lambda: Inline(cancelled=[1]), BaseException, [0, 2]),
+}
+
+
+@pytest.mark.parametrize(("make", "error", "finished"), EXECUTORS.values(), ids=EXECUTORS)
+def test_whatever_an_executor_does_finished_results_are_kept(make, error, finished, tmp_path):
+    with pytest.raises(error):
+        run_experiment({"pole": POLE}, [0, 1, 2], executor=make(), directory=tmp_path)
+    files = [tmp_path / f"pole-seed{seed}.json" for seed in finished]
+    assert sorted(tmp_path.glob("*")) == files
+    for path in files:
+        assert json.loads(path.read_text())["result"]["status"] == DONE
+
+
+# Bad calls --------------------------------------------------------------------------------------
+
+BAD = {
+    "no environment": ({"pole": {"method": "trpo", "total_steps": 1}}, [0], "has no env"),
+    "no method": ({"pole": {"env": "CartPole-v1", "total_steps": 1}}, [0], "has no method"),
+    "no length": ({"pole": {"env": "CartPole-v1", "method": "npg"}}, [0], "has no total_steps"),
+    "no steps": ({"pole": {**POLE, "total_steps": 0}}, [0], "total_steps must be .* >= 1"),
+    "no such method": ({"pole": {**POLE, "method": "ppo"}}, [0], "method must be one of"),
+    "no such setting": ({"pole": {**POLE, "radius": 1}}, [0], r"configs\['pole'\] has radius"),
+    "evaluations": ({"pole": {**POLE, "eval_episodes": -1}}, [0], "eval_episodes must be"),
+    "a seed below 0": ({"pole": POLE}, [0, -1], "seeds must be"),
+    "a function for an environment": (
+        {"pole": {**POLE, "env": lambda: gymnasium.make("CartPole-v1")}},
+        [0],
+        "cannot be stored: .* name the environment by its id",
+    ),
+    "two names of one file": ({"a b": POLE, "a/b": POLE}, [0], "'a b' and 'a/b' would share"),
+}
+
+
+@pytest.mark.parametrize(("configs", "seeds", "message"), BAD.values(), ids=BAD)
+def test_a_bad_call_is_refused_before_anything_is_run(configs, seeds, message, counted, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run_experiment({"good": POLE, **configs}, seeds, directory=tmp_path)
+    assert counted == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_function_for_an_environment_is_welcome_where_nothing_is_stored():
+    config = {**POLE, "env": lambda: gymnasium.make("CartPole-v1")}
+    (result,) = run_experiment({"pole": config}, [0])
+    assert result.status == DONE
+    assert np.isfinite(result.evaluation).all()
+
+
+def test_no_configurations_or_no_seeds_give_no_results(tmp_path):
+    assert run_experiment({}, [0], directory=tmp_path) == []
+    assert run_experiment(CONFIGS, [], directory=tmp_path) == []
+
+
+def test_a_name_that_is_no_file_name_is_stored_within_the_directory(tmp_path):
+    (result,) = run_experiment({"../epsilon = .1": POLE}, [0], directory=tmp_path / "here")
+    assert result.name == "../epsilon = .1"
+    assert [p.parent for p in tmp_path.rglob("*.json")] == [tmp_path / "here"]
+    assert isinstance(result, Result)
+    assert Path(tmp_path / "here").is_dir()
+
+
+def test_a_result_under_other_defaults_is_not_taken_for_this_one(tmp_path, monkeypatch):
+    run_experiment(CONFIGS, [0], directory=tmp_path)
+    monkeypatch.setitem(settings.DEFAULTS, "Discrete", Settings(gamma=0.5))
+    with pytest.raises(ValueError, match="or of other defaults"):
+        run_experiment(CONFIGS, [0], directory=tmp_path)

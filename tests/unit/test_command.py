@@ -1,0 +1,366 @@
+"""The command: what it writes, what it prints, how it says no."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from npgkit import Result, checkpoint, experiments, train
+from npgkit.__main__ import main
+from npgkit.evaluation import interval
+from npgkit.experiments import DONE, FAILED
+from npgkit.lab import curves
+from npgkit.training import METHODS, Run, settings_for
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {"n_envs": 2, "n_steps": 50, "hidden": [4], "value_hidden": [4]}
+SMALL = [x for name, value in SETTINGS.items() for x in ("--set", f"{name}={json.dumps(value)}")]
+
+
+def command(*arguments):
+    return [*map(str, arguments), *SMALL]
+
+
+def train_pole(out, *more):
+    return main(command("train", "CartPole-v1", "--total-steps", 300, "--eval-episodes", 2,
+                        "--seed", 4, "--out", out, *more))  # fmt: skip
+
+
+def compare_poles(out, *more):
+    return main(command("compare", "CartPole-v1", "--total-steps", 300, "--seeds", 2,
+                        "--eval-episodes", 2, "--out", out, *more))  # fmt: skip
+
+
+# train ------------------------------------------------------------------------------------------
+
+
+def test_train_writes_a_result_and_a_checkpoint_and_prints_a_row_an_iteration(tmp_path, capsys):
+    out = tmp_path / "deep" / "run"
+    assert train_pole(out, "--method", "npg") == 0
+    result = json.loads((out / "result.json").read_text())
+    assert list(result) == [
+        "env", "method", "seed", "env_steps", "cpu_seconds", "wall_seconds", "evaluation", "curve",
+    ]  # fmt: skip
+    assert (result["env"], result["method"], result["seed"]) == ("CartPole-v1", "npg", 4)
+    assert result["env_steps"] == 300
+    assert result["cpu_seconds"] > 0
+    assert result["wall_seconds"] > 0
+    assert len(result["evaluation"]) == 2
+    assert [steps for steps, _ in result["curve"]] == [100, 200, 300]
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["iteration", "steps", "episodes", "return", "KL", "trials", "entropy"]
+    assert [row.split()[:2] for row in rows] == [["1", "100"], ["2", "200"], ["3", "300"]]
+    for row, (_, mean) in zip(rows, result["curve"], strict=True):
+        assert row.split()[3] == f"{mean:.1f}"
+    mean = sum(result["evaluation"]) / 2
+    assert last.startswith(f"evaluation over 2 episodes: mean {mean:.1f}, ")
+    assert checkpoint.load(out)[0]["env_steps"] == 300
+
+
+def test_the_command_is_the_run_of_train(tmp_path, capsys):
+    assert train_pole(tmp_path) == 0
+    changes = {**SETTINGS, "hidden": (4,), "value_hidden": (4,)}
+    records = list(train("CartPole-v1", seed=4, total_steps=300, **changes))
+    curve = json.loads((tmp_path / "result.json").read_text())["curve"]
+    assert curve == [[r.env_steps, r.mean_return] for r in records]
+
+
+def test_a_rollout_without_an_end_prints_a_dash_and_adds_nothing_to_the_curve(tmp_path, capsys):
+    arguments = command("train", "Pendulum-v1", "--total-steps", 100, "--eval-episodes", 1)
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[3] == "-"
+    assert json.loads((tmp_path / "result.json").read_text())["curve"] == []
+
+
+def test_resume_goes_on_and_gives_the_result_of_the_whole_run(tmp_path, capsys):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train_pole(whole) == 0
+    assert train_pole(parts, "--total-steps", "200") == 0
+    capsys.readouterr()
+    assert train_pole(parts, "--resume") == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[1:-1]] == ["3"]
+    results = [json.loads((place / "result.json").read_text()) for place in (whole, parts)]
+    spent = [checkpoint.load(place)[0]["spent"]["cpu_seconds"] for place in (whole, parts)]
+    assert min(spent) > 0
+    for result in results:
+        del result["cpu_seconds"], result["wall_seconds"]
+    assert results[0] == results[1]
+
+
+def test_the_time_spent_before_an_interruption_is_counted(tmp_path, capsys):
+    assert train_pole(tmp_path, "--total-steps", "100") == 0
+    record, arrays = checkpoint.load(tmp_path)
+    record["spent"] = {"cpu_seconds": 1000.0, "wall_seconds": 2000.0}
+    checkpoint.save(tmp_path, record, arrays)
+    assert train_pole(tmp_path, "--resume") == 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert 1000 < result["cpu_seconds"] < 1100
+    assert 2000 < result["wall_seconds"] < 2100
+
+
+def test_a_checkpoint_is_not_overwritten_unless_resumed(tmp_path, capsys):
+    assert train_pole(tmp_path) == 0
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert train_pole(tmp_path) == 1
+    assert "holds a checkpoint; add --resume to go on" in capsys.readouterr().err
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+# How it says no ---------------------------------------------------------------------------------
+
+POLE = ("train", "CartPole-v1")
+REFUSED = {
+    "no such environment": (("train", "NoSuch-v0"), "NoSuch"),
+    "no such module": (("train", "no_such_module:Env-v0"), "no_such_module"),
+    "an unsupported space": (("train", "FrozenLake-v1"), "wrappers.FlattenObservation"),
+    "no steps": ((*POLE, "--total-steps", "0"), "--total-steps must be .* got 0"),
+    "no evaluation": ((*POLE, "--eval-episodes", "0"), "--eval-episodes must be .* got 0"),
+    "a seed below 0": ((*POLE, "--seed", "-1"), "seed must be .* got -1"),
+    "no such setting": ((*POLE, "--set", "radius=1"), "radius is not a setting; there are alpha"),
+    "a setting without a value": ((*POLE, "--set", "epsilon"), "--set takes NAME=VALUE"),
+    "a setting that is no JSON": ((*POLE, "--set", "epsilon=big"), "got 'epsilon=big'"),
+    "a setting out of range": ((*POLE, "--set", "epsilon=-1"), "epsilon must be .* got -1"),
+    "a setting of another kind": ((*POLE, "--set", "hidden=8"), "hidden must be a list"),
+    "text for a number": ((*POLE, "--set", 'gamma="high"'), "gamma must be .* got 'high'"),
+    "compare: no seeds": (("compare", "CartPole-v1", "--seeds", "0"), "--seeds must be .* got 0"),
+    "compare: no steps": (("compare", "CartPole-v1", "--total-steps", "0"), "total_steps must be"),
+    "compare: no such environment": (("compare", "NoSuch-v0"), "NoSuch"),
+    "compare: no such setting": (("compare", "CartPole-v1", "--set", "radius=1"), "not a setting"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_run_is_one_line_and_exit_code_1(arguments, message, tmp_path, capsys):
+    assert main([*arguments, "--out", str(tmp_path / "run")]) == 1
+    printed = capsys.readouterr()
+    assert re.fullmatch(rf"npgkit: .*{message}.*\n", printed.err)
+    assert printed.out == ""
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert train_pole(tmp_path / "file" / "run") == 1
+    assert capsys.readouterr().err.startswith("npgkit: ")
+    assert compare_poles(tmp_path / "file") == 1
+    assert capsys.readouterr().err.startswith("npgkit: ")
+
+
+RESUMED = {
+    "another seed": (["--seed", "5"], "of another run: its seed is 4, not 5"),
+    "another method": (["--method", "vpg"], "its method is 'trpo', not 'vpg'"),
+    "another setting": (["--set", "lam=0.5"], "its lam is 0.95, not 0.5"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), RESUMED.values(), ids=RESUMED)
+def test_resuming_another_run_is_refused_with_what_differs(change, message, tmp_path, capsys):
+    assert train_pole(tmp_path) == 0
+    assert train_pole(tmp_path, "--resume", *change) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, capsys):
+    assert train_pole(tmp_path) == 0
+    next(tmp_path.glob("arrays-*.npz")).unlink()
+    assert train_pole(tmp_path, "--resume") == 1
+    assert "is missing" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_the_python_function_has_no_curve_and_is_refused(tmp_path, capsys):
+    changes = {**SETTINGS, "hidden": (4,), "value_hidden": (4,)}
+    list(train("CartPole-v1", seed=4, total_steps=100, directory=tmp_path, **changes))
+    assert train_pole(tmp_path, "--resume") == 1
+    assert "is of npgkit.train; resume it there" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_environment_is_one_line_and_exit_code_1(tmp_path, capsys, monkeypatch):
+    plain, calls = Run.step, []
+
+    def step(run):
+        calls.append(1)
+        if len(calls) == 3:
+            run.pool.env.state[0, 1] = np.nan
+        return plain(run)
+
+    monkeypatch.setattr(Run, "step", step)
+    assert train_pole(tmp_path) == 1
+    printed = capsys.readouterr()
+    assert "npgkit: observation of environment 1 (CartPole-v1) at step 0" in printed.err
+    assert "Traceback" not in printed.err
+    assert checkpoint.load(tmp_path)[0]["iteration"] == 2
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["compare", "--help"]])
+def test_help_names_every_option_and_shows_an_example(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    if arguments == ["--help"]:
+        assert "python -m npgkit train CartPole-v1" in text
+        assert "python -m npgkit compare CartPole-v1" in text
+    else:
+        assert "--total-steps" in text
+        assert all(name in text for name in settings_for("CartPole-v1").__dict__)
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["train"], ["train", "CartPole-v1"]])
+def test_a_command_that_is_none_shows_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: python -m npgkit" in capsys.readouterr().err
+
+
+def as_module(arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "npgkit", *arguments],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def test_it_runs_as_a_module_and_its_exit_code_is_the_processs(tmp_path):
+    pole = command("train", "CartPole-v1", "--total-steps", 100, "--out", tmp_path)
+    done, refused = as_module(pole), as_module(pole)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "result.json").exists()
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+
+
+# compare ----------------------------------------------------------------------------------------
+
+
+def evaluations(out, method):
+    files = sorted(out.glob(f"{method}-seed*.json"))
+    return np.array([np.mean(json.loads(p.read_text())["result"]["evaluation"]) for p in files])
+
+
+def test_compare_prints_a_line_a_method_and_draws_their_curves(tmp_path, capsys):
+    assert compare_poles(tmp_path) == 0
+    head, *lines, last = capsys.readouterr().out.splitlines()
+    assert head.startswith("method  seeds  evaluation: interquartile mean")
+    assert sorted(line.split()[0] for line in lines) == sorted(METHODS)
+    for line in lines:
+        method, seeds, *rest = line.split()
+        found = evaluations(tmp_path, method)
+        at = interval(found)
+        assert int(seeds) == len(found) == 2
+        assert " ".join(rest) == f"{at.estimate:.1f} [{at.low:.1f}, {at.high:.1f}]"
+    assert last == f"drawn in {tmp_path / 'compare.svg'}"
+    picture = ElementTree.parse(tmp_path / "compare.svg").getroot()
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_a_second_compare_repeats_nothing_and_says_the_same(tmp_path, capsys, monkeypatch):
+    assert compare_poles(tmp_path) == 0
+    first = capsys.readouterr().out
+
+    def never(*job):
+        raise AssertionError(f"{job} is run again")
+
+    monkeypatch.setattr(experiments, "run_job", never)
+    assert compare_poles(tmp_path) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_two_workers_give_the_results_of_one(tmp_path, capsys):
+    """Two as a module: its workers are spawned and cannot import a package's `__main__`."""
+    assert compare_poles(tmp_path / "1") == 0
+    arguments = command("compare", "CartPole-v1", "--total-steps", 300, "--seeds", 2,
+                        "--eval-episodes", 2, "--out", tmp_path / "2", "--workers", 2)  # fmt: skip
+    done = as_module(arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    one, two = (
+        {p.name: json.loads(p.read_text()) for p in (tmp_path / str(n)).glob("*.json")}
+        for n in (1, 2)
+    )
+    assert len(one) == 2 * len(METHODS)
+    for content in (*one.values(), *two.values()):
+        del content["result"]["cpu_seconds"]
+    assert one == two
+
+
+def test_more_seeds_add_to_those_that_are_there(tmp_path, capsys, monkeypatch):
+    calls, plain = [], experiments.run_job
+    monkeypatch.setattr(experiments, "run_job", lambda *job: calls.append(job) or plain(*job))
+    assert compare_poles(tmp_path, "--seeds", "1") == 0
+    assert compare_poles(tmp_path, "--seeds", "2") == 0
+    assert sorted((name, seed) for name, _, seed in calls) == [
+        (method, seed) for method in sorted(METHODS) for seed in (0, 1)
+    ]
+
+
+def test_compare_of_other_settings_in_the_same_place_is_refused(tmp_path, capsys):
+    assert compare_poles(tmp_path, "--seeds", "1") == 0
+    assert compare_poles(tmp_path, "--seeds", "1", "--set", "lam=0.5") == 1
+    assert "is of another configuration" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_named_with_its_error_and_the_others_are_shown(
+    tmp_path, capsys, monkeypatch
+):
+    plain = Run.step
+
+    def step(run):
+        if (run.method, run.seed) == ("vpg", 1):
+            raise ArithmeticError("bad luck")
+        return plain(run)
+
+    monkeypatch.setattr(Run, "step", step)
+    assert compare_poles(tmp_path) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "vpg, seed 1: failed, ArithmeticError: bad luck\n"
+    seeds = {line.split()[0]: line.split()[1] for line in printed.out.splitlines()[1:-1]}
+    assert seeds == {"vpg": "1", "npg": "2", "trpo": "2"}
+
+
+# The curves -------------------------------------------------------------------------------------
+
+
+def result(name, seed, curve, status=DONE):
+    return Result(name, seed, status, curve, [], [1.0], "", 1.0)
+
+
+def test_curves_meet_on_a_grid_by_interpolation():
+    rows = curves.on_grid([[[0, 0.0], [100, 10.0]], [[50, 1.0], [100, 3.0]]], np.array([50, 75]))
+    np.testing.assert_allclose(rows, [[5.0, 7.5], [1.0, 2.0]], rtol=1e-15)
+
+
+def test_the_band_is_the_interquartile_mean_and_its_interval_where_all_curves_are():
+    runs = [
+        result("trpo", seed, [[1000 * (seed + 1), float(seed)], [9000 + seed, 10.0 * seed]])
+        for seed in range(5)
+    ]
+    failed = result("trpo", 9, [[0, 1e9], [10**6, 1e9]], FAILED)
+    ax = Figure().subplots()
+    curves.band(ax, [*runs, failed], "trpo", points=7)
+    (line,) = ax.get_lines()
+    x, y = line.get_data()
+    assert (x[0], x[-1], len(x)) == (5.0, 9.0, 7)  # in thousands; from the last start to the end
+    grid = curves.on_grid([r.curve for r in runs], 1000 * np.asarray(x))
+    np.testing.assert_allclose(y, [interval(column).estimate for column in grid.T], rtol=1e-12)
+    (fill,) = ax.collections
+    lows_and_highs = fill.get_paths()[0].vertices[:, 1]
+    assert lows_and_highs.min() == pytest.approx(
+        min(interval(column, resamples=500).low for column in grid.T), rel=1e-12
+    )
+
+
+def test_every_method_has_a_look_and_a_name():
+    assert set(curves.LOOKS) == set(curves.NAMES) == set(METHODS)
+
+
+def test_runs_without_curves_draw_an_empty_figure():
+    for runs in ([], [result("trpo", 0, [])], [result("npg", 0, [[1, 2.0]])]):
+        figure = curves.draw(runs, "nothing")
+        assert figure.axes[0].get_lines() == []

@@ -1,0 +1,147 @@
+"""Evaluation: whole episodes, the middle half of the seeds, intervals that do not break."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from scipy import stats
+
+from npgkit import interval
+from npgkit.evaluation import Interval, evaluate_policy, interquartile_mean
+from npgkit.training import Run, Settings
+
+BY_HAND = {
+    "one": ([3.0], 3.0),
+    "two": ([1.0, 5.0], 3.0),
+    "three": ([1.0, 2.0, 9.0], 4.0),  # a quarter of three is less than one: nothing is cut
+    "four": ([9.0, 1.0, 2.0, 4.0], 3.0),
+    "five": ([1.0, 2.0, 3.0, 4.0, 100.0], 3.0),
+    "eight, shuffled": ([8, 1, 6, 3, 5, 4, 7, 2], 4.5),
+    "two runs that broke off": ([-1e9, -1e9, 1, 2, 3, 4, 5, 6], 2.5),
+    "all the same": ([2.0] * 7, 2.0),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), BY_HAND.values(), ids=BY_HAND)
+def test_the_interquartile_mean_is_the_mean_of_the_middle_half(values, expected):
+    found = interquartile_mean(np.array(values))
+    assert found == pytest.approx(expected, rel=1e-15)
+    assert found == stats.trim_mean(values, 0.25)
+    assert interval(np.array(values), resamples=50).estimate == found
+
+
+@pytest.mark.parametrize("n", range(1, 14))
+def test_it_agrees_with_sorting_and_cutting_for_any_number_of_seeds(n):
+    values = np.random.default_rng(n).normal(size=n)
+    cut = n // 4
+    middle = np.sort(values)[cut : n - cut]
+    assert interquartile_mean(values) == pytest.approx(middle.mean(), rel=1e-12)
+
+
+def test_the_interval_is_the_percentiles_of_resampled_means():
+    """By a bootstrap of its own; quantiles of 20,000 resamples of 12 differ by a few hundredths."""
+    values = np.random.default_rng(0).normal(10, 3, size=12)
+    found = interval(values, resamples=20_000)
+    picks = np.random.default_rng(1).choice(values, size=(20_000, 12))
+    means = stats.trim_mean(picks, 0.25, axis=1)
+    # a quantile's standard error is sqrt(q (1 - q) / n) / density: under .03 here, four of them
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.12)
+    assert found.high == pytest.approx(high, abs=0.12)
+    assert found.low < found.estimate < found.high
+
+
+def test_a_lower_level_gives_a_narrower_interval_and_the_same_call_the_same_one():
+    values = np.random.default_rng(0).normal(size=10)
+    wide, narrow = interval(values), interval(values, level=0.5)
+    assert wide.low < narrow.low < narrow.high < wide.high
+    assert wide == interval(values)
+
+
+DEGENERATE = {"one seed": [3.0], "equal seeds": [3.0, 3.0, 3.0], "integers": [3, 3]}
+
+
+@pytest.mark.parametrize("values", DEGENERATE.values(), ids=DEGENERATE)
+def test_without_spread_the_interval_is_the_estimate(values):
+    assert interval(np.array(values)) == Interval(3.0, 3.0, 3.0)
+
+
+BAD = {
+    "empty": ([], "values has no entries"),
+    "NaN": ([1.0, np.nan], r"values\[1\] is nan"),
+    "infinite": ([np.inf, 1.0], r"values\[0\] is inf"),
+    "a table": ([[1.0, 2.0]], r"values must have shape \(n,\)"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), BAD.values(), ids=BAD)
+def test_values_that_are_none_are_refused(values, message):
+    for measure in (interval, interquartile_mean):
+        with pytest.raises(ValueError, match=message):
+            measure(np.array(values))
+
+
+# Evaluation -------------------------------------------------------------------------------------
+
+
+class Lengths(gymnasium.Env):
+    """Episodes of 1 to 9 steps by their seed, each worth 1, ended either way; notes its actions."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Box(-1, 1, (1,))
+    seen: list[tuple[int, float]] = []  # noqa: RUF012
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.left = int(self.np_random.integers(1, 10))
+        return self.np_random.uniform(-1, 1, 2), {}
+
+    def step(self, action):
+        self.left -= 1
+        self.seen.append((id(self), float(action[0])))
+        end, way = self.left == 0, self.np_random.random() < 0.5
+        return self.np_random.uniform(-1, 1, 2), 1.0, end and way, end and not way, {}
+
+
+def lengths_run():
+    settings = Settings(n_envs=2, n_steps=10, hidden=(4,), value_hidden=(4,))
+    return Run(Lengths, "trpo", seed=0, settings=settings)
+
+
+def test_each_environment_plays_one_episode_so_that_short_ones_do_not_count_more():
+    """The mean length is 5; counted by their ends, side by side, short ones would prevail."""
+    returns = evaluate_policy(lengths_run(), Lengths, 400, seed=0)
+    assert len(returns) == 400
+    assert set(returns) == set(map(float, range(1, 10)))
+    # uniform on 1..9: standard deviation sqrt(80 / 12), four standard errors
+    assert np.mean(returns) == pytest.approx(5.0, abs=4 * np.sqrt(80 / 12 / 400))
+
+
+def test_evaluation_is_a_function_of_the_seed_and_leaves_the_run_as_it_was():
+    run, untouched = lengths_run(), lengths_run()
+    run.step(), untouched.step()
+    one, other = (evaluate_policy(run, Lengths, 20, seed=3) for _ in range(2))
+    assert one == other
+    assert one != evaluate_policy(run, Lengths, 20, seed=4)
+    assert run.step() == untouched.step()
+    np.testing.assert_array_equal(run.theta, untouched.theta)
+
+
+def test_evaluation_plays_the_most_likely_actions():
+    run = lengths_run()
+    run.step()
+    Lengths.seen.clear()
+    evaluate_policy(run, Lengths, 1, seed=0)
+    pool_rng = np.random.default_rng(np.random.SeedSequence([0, 1]))
+    env = Lengths()
+    obs, _ = env.reset(seed=int(pool_rng.integers(2**31)))
+    played = [action for _, action in Lengths.seen]
+    for action in played:
+        out = run.policy.linearize(run.theta, run.moments.look(obs[None])).out
+        assert action == pytest.approx(np.clip(out[0, 0], -1, 1), rel=1e-6)
+        obs, *_ = env.step(np.float32([0]))
+
+
+def test_no_episodes_are_refused():
+    with pytest.raises(ValueError, match="episodes must be"):
+        evaluate_policy(lengths_run(), Lengths, 0, seed=0)

@@ -1,0 +1,156 @@
+"""Policies made from spaces: their layouts, and what is refused with which wrapper."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.wrappers import FlattenObservation, TransformAction
+
+from npgkit import Categorical, DiagGaussian, mlp_policy, train
+from npgkit.spaces import check_spaces, observation_size
+
+LINE = spaces.Box(-1, 1, (3,))
+LAYOUTS = {
+    # weights and biases, layer by layer; a log standard deviation an action of a Box
+    "Discrete": (spaces.Box(-1, 1, (4,)), spaces.Discrete(2), (64, 64), 320 + 4160 + 130),
+    "Box": (LINE, spaces.Box(-2, 2, (1,)), (8,), 32 + 9 + 1),
+    "Box of two dimensions": (LINE, spaces.Box(-1, 1, (2, 3)), (8,), 32 + 54 + 6),
+    "Box without dimensions": (LINE, spaces.Box(-1, 1, ()), (8,), 32 + 9 + 1),
+    "observed as an image": (spaces.Box(0, 255, (2, 5), np.uint8), spaces.Discrete(3), (4,), 59),
+    "no hidden layer": (LINE, spaces.Discrete(5), (), 20),
+    "three hidden layers": (LINE, spaces.Discrete(2), (2, 3, 4), 8 + 9 + 16 + 10),
+}
+
+
+@pytest.mark.parametrize(("obs", "act", "hidden", "n"), LAYOUTS.values(), ids=LAYOUTS)
+def test_theta_holds_each_layer_and_the_free_log_stds(obs, act, hidden, n):
+    policy = mlp_policy(obs, act, hidden)
+    assert policy.n_params == n
+    kind = Categorical if isinstance(act, spaces.Discrete) else DiagGaussian
+    assert isinstance(policy.distribution, kind)
+
+
+def test_the_default_has_two_layers_of_64():
+    act = spaces.Discrete(2)
+    assert mlp_policy(LINE, act).n_params == mlp_policy(LINE, act, (64, 64)).n_params
+
+
+def test_a_policy_over_a_box_begins_with_unit_standard_deviations():
+    policy = mlp_policy(LINE, spaces.Box(-1, 1, (2,)), (4,))
+    theta = policy.init(np.random.default_rng(0))
+    np.testing.assert_array_equal(theta[-2:], 0.0)
+    out = policy.linearize(theta, np.ones((5, 3))).out
+    np.testing.assert_array_equal(out[:, 2:], 0.0)
+
+
+PARTS = spaces.Dict(a=LINE, b=spaces.Discrete(2))
+FLAT_OBS = "must be a Box; got {}: wrap the environment in gymnasium.wrappers.FlattenObservation"
+OBSERVATIONS = {
+    "Dict": PARTS,
+    "Tuple": spaces.Tuple((LINE, LINE)),
+    "MultiBinary": spaces.MultiBinary(4),
+    "MultiDiscrete": spaces.MultiDiscrete([2, 3]),
+    "Discrete": spaces.Discrete(16),
+}
+
+
+@pytest.mark.parametrize("kind", OBSERVATIONS)
+def test_an_observation_space_that_is_no_box_is_refused_with_its_wrapper(kind):
+    with pytest.raises(TypeError, match=FLAT_OBS.format(kind)):
+        observation_size(OBSERVATIONS[kind])
+    with pytest.raises(TypeError, match=FLAT_OBS.format(kind)):
+        mlp_policy(OBSERVATIONS[kind], spaces.Discrete(2))
+
+
+FLATTEN = r"TransformAction, with gymnasium\.spaces\.unflatten"
+COUNT = r"TransformAction, with a function .* gymnasium\.spaces\.Discrete\(n\)"
+ACTIONS = {
+    "Dict of Boxes": (spaces.Dict(a=LINE, b=LINE), "got Dict: .*" + FLATTEN),
+    "Tuple of Boxes": (spaces.Tuple((LINE, LINE)), "got Tuple: .*" + FLATTEN),
+    "MultiBinary": (spaces.MultiBinary(3), "got MultiBinary: .*" + FLATTEN),
+    "MultiDiscrete": (spaces.MultiDiscrete([2, 3]), "got MultiDiscrete: .*" + COUNT),
+    "Dict with a Discrete": (PARTS, "got Dict: .*" + COUNT),
+    "Tuple in a Tuple": (
+        spaces.Tuple((LINE, spaces.Tuple((spaces.Discrete(2),)))),
+        "got Tuple: .*" + COUNT,
+    ),
+    "Discrete from 1": (spaces.Discrete(3, start=1), "counted from 0.*" + COUNT),
+}
+
+
+@pytest.mark.parametrize(("space", "message"), ACTIONS.values(), ids=ACTIONS)
+def test_an_action_space_that_is_neither_is_refused_with_its_wrapper(space, message):
+    with pytest.raises(TypeError, match=message):
+        mlp_policy(LINE, space)
+
+
+def test_one_action_alone_is_no_choice():
+    with pytest.raises(ValueError, match=r"act_space\.n must be .* >= 2; got 1"):
+        mlp_policy(LINE, spaces.Discrete(1))
+
+
+class Obliging(gymnasium.Env):
+    """Any spaces, random observations; checks that each action is of its space."""
+
+    def __init__(self, obs, act):
+        self.observation_space, self.action_space = obs, act
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        if seed is not None:
+            self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        self.t += 1
+        return self.observation_space.sample(), 1.0, self.t == 7, False, {}
+
+
+def flattened(env):
+    act = env.action_space
+    return TransformAction(
+        env, lambda a: spaces.unflatten(act, a), gymnasium.spaces.flatten_space(act)
+    )
+
+
+def counted(env):
+    act = env.action_space
+    if isinstance(act, spaces.Discrete):
+        return TransformAction(env, lambda a: a + act.start, spaces.Discrete(act.n))
+    ways = act.nvec
+    return TransformAction(
+        env, lambda a: np.array(np.unravel_index(a, ways)), spaces.Discrete(int(ways.prod()))
+    )
+
+
+WRAPPED = {
+    **{
+        f"observing {kind}": (space, spaces.Discrete(2), FlattenObservation)
+        for kind, space in OBSERVATIONS.items()
+    },
+    "acting Dict of Boxes": (LINE, ACTIONS["Dict of Boxes"][0], flattened),
+    "acting Tuple of Boxes": (LINE, ACTIONS["Tuple of Boxes"][0], flattened),
+    "acting MultiBinary": (LINE, spaces.MultiBinary(3), flattened),
+    "acting MultiDiscrete": (LINE, spaces.MultiDiscrete([2, 3]), counted),
+    "acting Discrete from 1": (LINE, spaces.Discrete(3, start=1), counted),
+}
+
+
+@pytest.mark.parametrize(("obs", "act", "wrapper"), WRAPPED.values(), ids=WRAPPED)
+def test_wrapped_as_the_message_says_the_environment_trains(obs, act, wrapper):
+    with pytest.raises(TypeError):
+        check_spaces(Obliging(obs, act))
+    records = train(
+        lambda: wrapper(Obliging(obs, act)), seed=0, total_steps=40, n_envs=2, n_steps=20,
+        hidden=(4,), value_hidden=(4,),
+    )  # fmt: skip
+    (record,) = records
+    assert record.episodes == 4
+    assert record.mean_return == 7.0
+
+
+def test_train_refuses_the_spaces_before_it_yields():
+    with pytest.raises(TypeError, match="FlattenObservation"):
+        train("FrozenLake-v1", seed=0, total_steps=10)

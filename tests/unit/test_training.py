@@ -1,0 +1,325 @@
+"""Training: records, settings, the order of things, and that it learns."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import astuple, fields, replace
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from npgkit import Iteration, Settings, settings, train, training
+from npgkit.rollout import collect
+from npgkit.training import METHODS, Moments, Run, settings_for
+
+SMALL = {"n_envs": 2, "n_steps": 60, "hidden": (8,), "value_hidden": (8,)}
+every_method = pytest.mark.parametrize("method", METHODS)
+every_environment = pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+
+
+def same_records(one, other):
+    """Equal entry by entry, NaN to NaN."""
+    np.testing.assert_array_equal([astuple(r)[:8] for r in one], [astuple(r)[:8] for r in other])
+    assert [r.reason for r in one] == [r.reason for r in other]
+    np.testing.assert_array_equal([astuple(r)[9:] for r in one], [astuple(r)[9:] for r in other])
+
+
+@every_method
+@every_environment
+def test_the_same_seed_gives_the_same_records_and_another_one_others(env, method):
+    one, again, other = (
+        list(train(env, method, seed=seed, total_steps=480, **SMALL)) for seed in (3, 3, 4)
+    )
+    same_records(one, again)
+    with pytest.raises(AssertionError):
+        same_records(one, other)
+
+
+@every_method
+@every_environment
+def test_records_count_steps_and_episodes_and_say_how_the_step_went(env, method):
+    """A Pendulum's episode has 200 steps: four iterations of 60 end the first one in each."""
+    records = list(train(env, method, seed=0, total_steps=450, **SMALL))
+    assert [r.iteration for r in records] == [1, 2, 3, 4]
+    assert [r.env_steps for r in records] == [120, 240, 360, 480]  # the last one is whole
+    episodes = [0, *(r.episodes for r in records)]
+    for before, r in zip(episodes, records, strict=False):
+        assert math.isnan(r.mean_return) == (r.episodes == before)
+        assert r.kl >= 0
+        assert r.entropy > 0
+        if r.reason == "accepted":
+            assert r.alpha > 0
+        else:
+            assert r.kl == r.alpha == r.surrogate_gain == 0
+        if method == "trpo":
+            assert r.kl <= 0.01
+            assert 1 <= r.trials <= 11
+        else:
+            assert r.trials == 0
+    if env == "Pendulum-v1":
+        assert episodes == [0, 0, 0, 0, 2]
+    else:
+        # every episode has a return of its length: none is longer than the steps of its pole
+        assert all(8 <= r.mean_return <= 240 for r in records)
+        assert records[-1].episodes > 10
+
+
+@every_method
+def test_the_methods_make_different_steps_of_the_same_rollout(method):
+    settings = settings_for("CartPole-v1", **SMALL)
+    run = Run("CartPole-v1", method, seed=0, settings=settings)
+    start, record = run.theta.copy(), run.step()
+    length = float(np.linalg.norm(run.theta - start))
+    assert record.alpha == pytest.approx(0.05) if method == "vpg" else record.alpha > 0.05
+    if method == "npg":  # its radius is that of the quadratic model: near it, on either side
+        assert record.kl == pytest.approx(0.01, rel=0.5)
+    assert length > 0
+
+
+def test_train_is_an_iterator_that_does_nothing_before_it_is_asked(monkeypatch):
+    calls = []
+    plain = Run.step
+    monkeypatch.setattr(Run, "step", lambda run: calls.append(1) or plain(run))
+    records = train("CartPole-v1", seed=0, total_steps=10**9, **SMALL)
+    assert isinstance(records, Iterator)
+    assert calls == []
+    assert isinstance(next(records), Iteration)
+    assert next(records).iteration == 2
+    assert len(calls) == 2
+
+
+def test_the_environments_are_closed_however_a_run_ends(monkeypatch):
+    closed = []
+    monkeypatch.setattr(Run, "close", lambda run: closed.append(1))
+    list(train("CartPole-v1", seed=0, total_steps=10, **SMALL))
+    stopped = train("CartPole-v1", seed=0, total_steps=10**9, **SMALL)
+    next(stopped)
+    stopped.close()
+    assert len(closed) == 2
+
+
+BAD = {
+    "method": ({"method": "ppo"}, ValueError, "method must be one of 'trpo', 'npg', 'vpg'"),
+    "seed": ({"seed": -1}, ValueError, "seed must be"),
+    "total_steps": ({"total_steps": 0}, ValueError, "total_steps must be .* >= 1; got 0"),
+    "a setting that there is not": ({"radius": 1}, ValueError, "radius is not a setting; .* alpha"),
+    "n_envs": ({"n_envs": 0}, ValueError, "n_envs must be .* >= 1"),
+    "n_steps": ({"n_steps": 2.5}, ValueError, "n_steps must be a whole number"),
+    "gamma": ({"gamma": 1.5}, ValueError, "gamma must be at most 1"),
+    "lam": ({"lam": -0.5}, ValueError, "lam must be"),
+    "epsilon": ({"epsilon": 0}, ValueError, "epsilon must be .* > 0"),
+    "alpha": ({"alpha": float("nan")}, ValueError, "alpha must be"),
+    "damping": ({"damping": -1}, ValueError, "damping must be"),
+    "backtrack": ({"backtrack": 1.0}, ValueError, "backtrack must be .* < 1"),
+    "hidden": ({"hidden": 64}, ValueError, "hidden must be a list of sizes; got 64"),
+    "a layer of nothing": ({"value_hidden": [8, 0]}, ValueError, "value_hidden must be"),
+    "normalise": ({"normalise": 1}, ValueError, "normalise must be true or false; got 1"),
+    "no such environment": ({"env": "NoSuch-v0"}, gymnasium.error.Error, "NoSuch"),
+}
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD.values(), ids=BAD)
+def test_a_bad_call_is_refused_when_it_is_made(change, error, message):
+    call = {"env": "CartPole-v1", "seed": 0, "total_steps": 10, **change}
+    with pytest.raises(error, match=message):
+        train(**call)
+
+
+# Settings ---------------------------------------------------------------------------------------
+
+
+def test_settings_follow_the_type_of_actions_then_the_environment_then_the_call(monkeypatch):
+    box = Settings(n_envs=3, gamma=0.5)
+    monkeypatch.setitem(settings.DEFAULTS, "Box", box)
+    monkeypatch.setattr(settings, "PER_ENVIRONMENT", {"Pendulum-v1": {"gamma": 0.9, "lam": 0.8}})
+    assert settings_for("CartPole-v1") == settings.DEFAULTS["Discrete"]
+    assert settings_for("MountainCarContinuous-v0") == box
+    assert settings_for("Pendulum-v1") == replace(box, gamma=0.9, lam=0.8)
+    assert settings_for("Pendulum-v1", lam=0.7) == replace(box, gamma=0.9, lam=0.7)
+    assert settings_for(lambda: gymnasium.make("Pendulum-v1")) == box
+
+
+@pytest.mark.parametrize("env", settings.PER_ENVIRONMENT)
+def test_an_environments_own_settings_are_settings(env):
+    assert isinstance(settings_for(env), Settings)
+
+
+def test_what_json_makes_of_settings_is_the_same_settings():
+    assert settings_for("CartPole-v1", hidden=[32, 16], n_envs=4.0) == settings_for(
+        "CartPole-v1", hidden=(32, 16), n_envs=4
+    )
+
+
+CHANGES = {
+    "n_envs": 3, "n_steps": 61, "gamma": 0.9, "lam": 0.5, "epsilon": 0.05, "alpha": 0.5,
+    "damping": 0.01, "cg_iterations": 1, "backtrack": 0.5, "max_backtracks": 0, "hidden": (9,),
+    "value_hidden": (9,), "value_damping": 0.5, "value_rounds": 1, "normalise": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_every_setting_makes_a_difference(name):
+    """To the parameters after three iterations, of a method that uses it."""
+    method = "vpg" if name == "alpha" else "trpo"
+    steep = {"epsilon": 5.0} if name in ("backtrack", "max_backtracks") else {}
+
+    def after(**changes):
+        settings = settings_for("CartPole-v1", **{**SMALL, **steep, **changes})
+        run = Run("CartPole-v1", method, seed=0, settings=settings)
+        for _ in range(3):
+            run.step()
+        return np.concatenate([run.theta, run.phi])
+
+    assert not np.array_equal(after(), after(**{name: CHANGES[name]}))
+
+
+# Inside an iteration ----------------------------------------------------------------------------
+
+
+class Ends(gymnasium.Env):
+    """Random observations; ends after 4 steps, terminated or truncated in turn."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Discrete(2)
+    episode = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t, self.episode = 0, self.episode + 1
+        return self.np_random.uniform(-1, 1, 2), {}
+
+    def step(self, action):
+        self.t += 1
+        end, odd = self.t == 4, self.episode % 2 == 1
+        return self.np_random.uniform(-1, 1, 2), 1.0, end and odd, end and not odd, {}
+
+
+def test_values_ahead_are_those_of_the_observations_that_the_steps_led_to():
+    """Every next value but after a termination, where nobody asks, is V of `final_obs`."""
+    run = Run(Ends, "trpo", seed=0, settings=Settings(n_envs=2, n_steps=10, value_hidden=(4,)))
+    run.phi = run.phi + 0.3
+    roll = collect(run.pool, run.policy, run.theta, 10, run.rng)
+    look = Moments(5, np.full(2, 0.2), np.full(2, 0.3)).look
+    values, ahead = run._values(roll, look(roll.rows(roll.obs)), look)
+    expected = run.baseline.predict(run.phi, look(roll.rows(roll.final_obs))).reshape(10, 2)
+    counted = ~roll.terminated
+    assert roll.terminated.any()
+    assert roll.truncated.any()
+    assert not roll.ended[-1].any()  # the rollout cuts an episode
+    np.testing.assert_allclose(ahead[counted], expected[counted], rtol=1e-5)
+    assert values.dtype == ahead.dtype == np.float64
+
+
+def test_the_step_is_made_of_normalised_advantages_and_the_policys_own_log_probabilities(
+    monkeypatch,
+):
+    run = Run(Ends, "vpg", seed=0, settings=Settings(n_envs=2, n_steps=10, hidden=(4,)))
+    batches = []
+    improve = Run._improve
+
+    def spy(run, batch):
+        batches.append((batch, run.theta.copy()))
+        return improve(run, batch)
+
+    monkeypatch.setattr(Run, "_improve", spy)
+    for _ in range(2):
+        run.step()
+    for batch, theta in batches:
+        assert len(batch) == 20
+        assert batch.adv.dtype == batch.obs.dtype == np.float32
+        assert batch.adv.mean() == pytest.approx(0, abs=1e-6)
+        assert batch.adv.std() == pytest.approx(1, abs=1e-6)
+        logp = run.policy.logp(theta, batch.obs, batch.act)
+        np.testing.assert_array_equal(batch.logp, logp)
+
+
+def test_the_baseline_and_the_moments_learn_after_the_step(monkeypatch):
+    """What the policy saw in an iteration is what its step and its baseline read."""
+    run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", **SMALL))
+    events = []
+    for name, owner in (("_improve", Run), ("updated", Moments), ("fit", type(run.baseline))):
+        plain = getattr(owner, name)
+
+        def spy(*args, name=name, plain=plain):
+            events.append(name)
+            return plain(*args)
+
+        monkeypatch.setattr(owner, name, spy)
+    looks = []
+    plain_look = Moments.look
+    monkeypatch.setattr(
+        Moments, "look", lambda self, obs: looks.append(self.count) or plain_look(self, obs)
+    )
+    run.step()
+    assert events == ["_improve", "fit", "updated"]
+    assert set(looks) == {0}
+    looks.clear()
+    run.step()
+    assert set(looks) == {120}
+
+
+@pytest.mark.parametrize("chunks", [[50], [20, 30], [1, 1, 48], [10] * 5])
+def test_running_moments_are_the_moments_of_all_that_was_seen(chunks):
+    """Updates of a few rows each; the offset of 1e3 would cost sums of squares six digits."""
+    seen = np.random.default_rng(0).normal([1e3, -2.0, 0.0], [1.0, 5.0, 1e-3], size=(50, 3))
+    moments, at = Moments.none(3), 0
+    for n in chunks:
+        moments, at = moments.updated(seen[at : at + n]), at + n
+    assert moments.count == 50
+    np.testing.assert_allclose(moments.mean, seen.mean(axis=0), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(moments.var, seen.var(axis=0), rtol=1e-9)
+
+
+def test_a_look_shifts_scales_and_cuts_and_before_any_data_does_nearly_nothing():
+    seen = np.array([[3.0, 0.0], [7.0, 0.0]])
+    moments = Moments.none(2).updated(seen)
+    out = moments.look(np.array([[5.0, 0.0], [7.0, 1.0], [1e9, -1.0]]))
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, [[0, 0], [1, 10], [10, -10]], rtol=1e-6)
+    np.testing.assert_allclose(Moments.none(2).look(seen), seen, rtol=1e-6)
+
+
+def test_equal_advantages_stay_finite_and_move_nothing():
+    """No variance to divide by: the gradient is zero and the step says so."""
+    np.testing.assert_array_equal(training._normalised(np.full(7, 3.0)), 0.0)
+
+
+def test_rollouts_without_an_end_have_no_return():
+    (record,) = train("Pendulum-v1", seed=0, total_steps=100, **SMALL)
+    assert math.isnan(record.mean_return)
+    assert record.episodes == 0
+
+
+def test_the_share_explained_rises_as_the_baseline_learns():
+    """CartPole's returns are foreseen from the state: a constant explains nothing of them."""
+    records = list(train("CartPole-v1", seed=0, total_steps=8 * 800, n_envs=8, n_steps=100,
+                         hidden=(32,), value_hidden=(32,)))  # fmt: skip
+    assert records[0].explained < 0.2
+    assert np.mean([r.explained for r in records[4:]]) > 0.5
+    assert all(r.explained <= 1 for r in records)
+
+
+@pytest.mark.parametrize(("method", "least"), [("trpo", 60), ("npg", 60)])
+def test_cart_poles_stay_up_longer_after_training(method, least):
+    """A random policy's episodes last 22 steps on average; three times as many is no accident."""
+    size = {"n_envs": 8, "n_steps": 128, "hidden": (32,), "value_hidden": (32,)}
+    records = list(train("CartPole-v1", method, seed=1, total_steps=16 * 1024, **size))
+    assert records[0].mean_return < 30
+    assert records[-1].mean_return > least
+
+
+def test_act_is_the_most_likely_action_of_what_the_policy_sees():
+    run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", **SMALL))
+    run.step()
+    obs = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, -3.0]])
+    out = run.policy.linearize(run.theta, run.moments.look(obs)).out
+    np.testing.assert_array_equal(run.act(obs), out[:, :1])
+
+
+def test_a_new_run_does_not_replace_a_checkpoint_that_it_was_not_told_to_resume(tmp_path):
+    next(train("CartPole-v1", seed=0, total_steps=120, directory=tmp_path, **SMALL))
+    before = (tmp_path / "checkpoint.json").read_bytes()
+    with pytest.raises(ValueError, match="holds a checkpoint"):
+        train("CartPole-v1", seed=1, total_steps=120, directory=tmp_path, **SMALL)
+    assert (tmp_path / "checkpoint.json").read_bytes() == before

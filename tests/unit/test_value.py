@@ -1,0 +1,194 @@
+"""The value baseline: fits lower the loss, exact where the network can be, in any unit."""
+
+import numpy as np
+import pytest
+
+from npgkit.networks import MLP
+from npgkit.value import Baseline
+
+
+def data(seed=0, n=300, size=3):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, size)), rng
+
+
+def loss(baseline, phi, obs, targets):
+    return float(((baseline.predict(phi, obs) - targets) ** 2).mean())
+
+
+def moved(baseline, obs, seed=0, dtype=np.float64):
+    """A phi away from the start, with a shift and a scale of its own."""
+    phi = baseline.init(np.random.default_rng(seed)).astype(dtype)
+    phi[:-2] += 0.3 * np.random.default_rng(seed + 1).normal(size=len(phi) - 2)
+    phi[-2:] = -4.0, 2.5
+    return phi
+
+
+OBS, RNG = data()
+TARGETS = {
+    "linear": OBS @ [1.0, -2.0, 0.5] + 7,
+    "bent": np.sin(2 * OBS[:, 0]) * OBS[:, 1],
+    "noise": RNG.normal(size=300),
+    "far away": 1e4 + RNG.normal(size=300),
+    "huge": 1e6 * RNG.normal(size=300),
+    "tiny": 1e-4 * RNG.normal(size=300),
+    "heavy tails": RNG.standard_t(1.1, size=300),
+    "constant": np.full(300, 3.0),
+    "zero": np.zeros(300),
+}
+
+
+@pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("damping", [1e-4, 0.1, 10.0])
+@pytest.mark.parametrize("hidden", [(), (8,), (8, 8)])
+def test_a_fit_never_raises_the_loss(targets, damping, hidden):
+    """Up to rounding of numbers of the size of the targets."""
+    baseline = Baseline(MLP(3, hidden, 1), damping)
+    phi = moved(baseline, OBS)
+    before = loss(baseline, phi, OBS, targets)
+    rounding = 1e-24 * (1 + float((targets**2).max()))
+    for _ in range(4):
+        phi = baseline.fit(phi, OBS, targets)
+        after = loss(baseline, phi, OBS, targets)
+        assert after <= before * (1 + 1e-9) + rounding
+        before = after
+    assert np.isfinite(phi).all()
+
+
+# How many fits of two rounds it takes. The first V is nearly 0 with an error of a hundredth: many
+# standard deviations away from a mean of 1e4, or from targets of 1e-4.
+FITS = {"linear": 1, "bent": 1, "huge": 1, "far away": 3, "tiny": 3}
+
+
+@pytest.mark.parametrize(("name", "fits"), FITS.items(), ids=FITS)
+def test_fits_from_the_start_bring_the_loss_below_the_variance(name, fits):
+    """The variance is the loss of the best constant."""
+    baseline, targets = Baseline(MLP(3, (16,), 1), damping=0.01), TARGETS[name]
+    phi = baseline.init(np.random.default_rng(0))
+    for _ in range(fits):
+        phi = baseline.fit(phi, OBS, targets)
+    assert loss(baseline, phi, OBS, targets) < 0.99 * targets.var()
+
+
+def test_a_linear_target_is_met_by_a_linear_network():
+    """A damped round keeps at most damping / (damping + smallest eigenvalue of J'J/n)."""
+    damping, rounds = 0.01, 8
+    X = np.hstack([OBS, np.ones((300, 1))])
+    smallest = np.linalg.eigvalsh(X.T @ X / 300)[0]
+    left = (damping / (damping + smallest)) ** rounds
+    targets = TARGETS["linear"]
+    baseline = Baseline(MLP(3, (), 1), damping, rounds=rounds)
+    phi = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, targets)
+    bound = 10 * left * targets.std()  # the weights' distance, seen through rows of norm < 10
+    assert bound < 1e-8
+    np.testing.assert_allclose(baseline.predict(phi, OBS), targets, atol=bound + 1e-12)
+
+
+def test_a_tanh_network_comes_close_to_a_linear_target():
+    """Within 1 % of the standard deviation after 40 rounds."""
+    baseline = Baseline(MLP(3, (16,), 1), 1e-3, cg_iterations=30, rounds=40)
+    phi = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, TARGETS["linear"])
+    assert loss(baseline, phi, OBS, TARGETS["linear"]) < 1e-4 * TARGETS["linear"].var()
+
+
+def test_one_round_is_the_damped_gauss_newton_step():
+    """Against the dense system, CG run to the end; the halvings are not needed here."""
+    baseline = Baseline(MLP(3, (4,), 1), damping=0.5, cg_iterations=200, rounds=1)
+    targets = TARGETS["bent"]
+    phi = baseline._rescaled(moved(baseline, OBS), targets)
+    net, shift, scale = phi[:-2], phi[-2], phi[-1]
+    at = baseline.network.linearize(net, OBS)
+    J = at.per_row(np.ones((300, 1)))
+    missing = (targets - shift) / scale - at.out[:, 0]
+    step = np.linalg.solve(J.T @ J / 300 + 0.5 * np.eye(len(net)), J.T @ missing / 300)
+    fitted = baseline.fit(phi, OBS, targets)
+    np.testing.assert_allclose(fitted[:-2], net + step, atol=1e-8)
+
+
+def test_a_step_that_overshoots_is_halved_and_one_that_never_helps_is_left_out(monkeypatch):
+    baseline = Baseline(MLP(3, (), 1), damping=1e-9, rounds=1)
+    phi, targets = moved(baseline, OBS), TARGETS["linear"]
+    exact = baseline.fit(phi, OBS, targets)
+    start = baseline._rescaled(phi, targets)
+    for factor, halvings in ((3.0, 1), (7.0, 2), (-1.0, None)):
+        with monkeypatch.context() as patch:
+            patch.setattr("npgkit.value.conjugate_gradient", lengthened(factor))
+            found = baseline.fit(phi, OBS, targets)
+        # a step of t times the exact one leaves |1 - t| of the error: it helps for t < 2
+        share = 0.0 if halvings is None else factor / 2**halvings
+        np.testing.assert_allclose(found, start + share * (exact - start), atol=1e-6)
+
+
+def lengthened(factor):
+    from dataclasses import replace
+
+    from npgkit.cg import conjugate_gradient
+
+    def solve(*args, **options):
+        result = conjugate_gradient(*args, **options)
+        return replace(result, x=factor * result.x)
+
+    return solve
+
+
+@pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_new_shift_and_scale_leave_the_predictions_as_they_were(targets, dtype):
+    """Up to rounding at the size of the numbers that cancel: shifts, and predictions."""
+    baseline = Baseline(MLP(3, (8,), 1))
+    phi = moved(baseline, OBS, dtype=dtype)
+    before = baseline.predict(phi, OBS)
+    changed = baseline._rescaled(phi, targets)
+    assert changed.dtype == dtype
+    assert changed[-2] == pytest.approx(targets.mean(), rel=1e-6, abs=1e-12)
+    assert changed[-1] == pytest.approx(max(targets.std(), 1e-6), rel=1e-6)
+    size = np.abs(before).max() + abs(targets.mean()) + 4
+    bound = 32 * np.finfo(dtype).eps * size
+    np.testing.assert_allclose(baseline.predict(changed, OBS), before, atol=bound)
+
+
+@pytest.mark.parametrize("unit", [1000.0, 1e-3, 1024.0])
+def test_a_fit_does_not_depend_on_the_unit_of_the_rewards(unit):
+    """Targets in another unit, and V with them: the same network, up to rounding."""
+    baseline, targets = Baseline(MLP(3, (8,), 1)), TARGETS["bent"] + 2
+    plain = scaled = baseline.init(np.random.default_rng(0))
+    scaled = scaled.copy()
+    scaled[-2:] *= unit
+    for _ in range(3):
+        plain = baseline.fit(plain, OBS, targets)
+        scaled = baseline.fit(scaled, OBS, unit * targets)
+    np.testing.assert_allclose(scaled[:-2], plain[:-2], atol=1e-9)
+    np.testing.assert_allclose(
+        baseline.predict(scaled, OBS), unit * baseline.predict(plain, OBS), rtol=1e-8
+    )
+
+
+def test_from_the_start_the_unit_makes_almost_no_difference():
+    """The first net is a hundredth of a unit: what it says differs between units, and is forgotten.
+
+    At the start V is within .05 of 0 in one unit and within 50 in the other; the fit's share of it
+    that is left must be below 5 % of the targets' standard deviation.
+    """
+    baseline, targets = Baseline(MLP(3, (8,), 1), damping=0.01), TARGETS["bent"]
+    start = baseline.init(np.random.default_rng(0))
+    one = baseline.predict(baseline.fit(start, OBS, targets), OBS)
+    other = baseline.predict(baseline.fit(start, OBS, 1000 * targets), OBS) / 1000
+    assert np.std(one - other) < 0.05 * targets.std()
+
+
+def test_the_first_value_is_nearly_zero_everywhere():
+    baseline = Baseline(MLP(3, (64, 64), 1))
+    phi = baseline.init(np.random.default_rng(0))
+    assert phi.shape == (baseline.network.n_params + 2,)
+    assert np.abs(baseline.predict(phi, OBS)).max() < 0.1
+
+
+def test_float32_stays_float32_and_phi_is_not_written_to():
+    baseline = Baseline(MLP(3, (8,), 1))
+    phi = moved(baseline, OBS, dtype=np.float32)
+    kept = phi.copy()
+    fitted = baseline.fit(phi, OBS.astype(np.float32), TARGETS["bent"])
+    assert fitted.dtype == np.float32
+    assert baseline.predict(fitted, OBS.astype(np.float32)).dtype == np.float32
+    np.testing.assert_array_equal(phi, kept)
+    assert not np.array_equal(fitted, kept)
