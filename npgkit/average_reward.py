@@ -1,6 +1,7 @@
 """Average reward: what a policy earns per step for ever, with no discount.
 
-Layer 4, beside `steps`. If the chain P_pi settles down to one distribution rho whatever the start,
+Layer 4, beside `steps`. If the chain P_pi has one closed class, its shares of time tend to one
+distribution rho whatever the start:
 
     rho P_pi = rho,   J_bar = rho . R_pi,   h - P_pi h = R_pi - J_bar,   rho . h = 0,
 
@@ -56,7 +57,8 @@ def average_reward(mdp: MDP, pi: np.ndarray) -> float:
 def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     """Return h (S,) as `V`, and Q and A = Q - h (S, A), in units of reward.
 
-    h(s) is by how much the rewards from s on exceed J_bar a step, in sum; rho . h = 0.
+    h(s) is by how much the rewards from s on exceed J_bar a step, in sum and in the mean over the
+    horizon (a periodic chain has no limit); rho . h = 0.
 
     Raises `ValueError` as `average_reward` does.
     Implements: eq. (eq-poisson), chapter 10.

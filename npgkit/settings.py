@@ -98,6 +98,15 @@ PER_ENVIRONMENT: dict[str, dict[str, Any]] = {
     # Its vector environment steps 32 poles as fast as 4.
     "CartPole-v1": {"n_envs": 32, "n_steps": 64},
     "Pendulum-v1": {"n_envs": 8, "n_steps": 256, "hidden": _SMALL, "value_hidden": _SMALL},
+    "Hopper-v5": {"n_steps": 256, "epsilon": 0.02, "lam": 0.97},
+    # Its reward comes a whole stroke later, and its observations need no common scale.
+    "Swimmer-v5": {
+        "n_steps": 256,
+        "epsilon": 0.02,
+        "lam": 0.98,
+        "gamma": 0.9999,
+        "normalise": False,
+    },
 }
 """What differs from the defaults, by the environment's id; the same for all methods and seeds."""
 
