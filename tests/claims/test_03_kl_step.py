@@ -511,3 +511,22 @@ def test_weighted_batch_and_occupancy_give_one_mean_kl():
     p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in logits)
     mean = npgkit.mean_kl(linear, theta + 0.1, theta * 1.3, rows)
     assert mean == pytest.approx(rows.weights @ kl(p, q), rel=1e-9)
+
+
+def test_ledger_the_kl_step_promises_a_root_and_breaks_a_share_of_first_order():
+    """The linearised return: promise of order 1/2 in epsilon, what is missing of order 1."""
+    mdp = npgkit.two_rooms()
+    policy, theta, batch = two_rooms_case()
+    before = npgkit.expected_return(mdp, npgkit.action_probabilities(policy, theta, 2))
+    radii = np.geomspace(1e-6, 1e-4, 5)
+    steps = [kl_step(policy, theta, batch, epsilon=epsilon) for epsilon in radii]
+    promised = np.array([step.predicted_gain for step in steps])
+    after = [npgkit.action_probabilities(policy, step.theta, 2) for step in steps]
+    missing = promised - (np.array([npgkit.expected_return(mdp, pi) for pi in after]) - before)
+
+    def order(y):
+        return np.polyfit(np.log(radii), np.log(np.abs(y)), 1)[0]
+
+    # the next term of either expansion is smaller by sqrt(epsilon), at most 1e-2
+    assert order(promised) == pytest.approx(0.5, abs=0.01)
+    assert order(missing) == pytest.approx(1.0, abs=0.01)
