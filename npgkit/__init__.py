@@ -52,6 +52,7 @@ __version__ = "0.1.0"
 
 # These need Gymnasium, which `import npgkit` does not ask for.
 _LATER = {
+    "Baseline": "value",
     "CheckpointError": "checkpoint",
     "EnvironmentFault": "rollout",
     "Iteration": "training",

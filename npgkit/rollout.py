@@ -95,8 +95,9 @@ def collect(
         T, for each environment.
     rng : numpy.random.Generator
         For the actions.
-    look : function (n, size) -> (n, size), optional
-        What the policy sees of flat observations, such as their normalised values.
+    look : function of an array (n, size), optional
+        What the policy sees of flat observations: their normalised values, or for a table the
+        states' indices, `lambda obs: obs[:, 0].astype(int)`.
     running : Running, optional
         Carries the returns of unfinished episodes from one rollout to the next.
 
