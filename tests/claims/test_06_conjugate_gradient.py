@@ -54,7 +54,7 @@ NETWORKS = {"gaussian network": tanh_case, "softmax network": softmax_network_ca
 
 
 def recurrence(F: Any, g: Any, k: int, M: Any = None) -> list[tuple[Any, Any, Any]]:
-    """(x_j, r_j, p_j) for j = 0 ... k of eq-cg, in whatever arithmetic F and g are; stops at 0."""
+    """(x_j, r_j, p_j) for j = 0 ... k of the recurrence, in whatever arithmetic F and g are; stops at 0."""
     x, r = 0 * g, g
     z = r if M is None else M @ r
     p, rz = z, r @ z
@@ -154,7 +154,7 @@ def test_product_is_the_derivative_of_the_kl_gradient(case: str, direction: str)
 @pytest.mark.evidence("prop-product-derivative")
 @pytest.mark.parametrize("case", NETWORKS)
 def test_the_curvature_of_the_network_drops_out_at_the_old_policy_and_only_there(case: str):
-    """Hessian of the KL v, by differences, against both sums of eq-kl-hessian at 0 and away."""
+    """Hessian of the KL v, by differences, against both sums of the formula at 0 and away."""
     policy, theta, batch = NETWORKS[case]()
     rng = np.random.default_rng(1)
     v, away = rng.normal(size=(2, len(theta)))
@@ -278,7 +278,7 @@ def test_iterates_minimise_over_the_krylov_space_and_end_at_the_pseudo_inverse(r
 @pytest.mark.evidence("thm-cg")
 @pytest.mark.parametrize("preconditioned", [False, True])
 def test_the_package_runs_the_recurrence_of_the_chapter(preconditioned: bool):
-    """Eight iterates of `conjugate_gradient` against eq-cg, written out, with and without M."""
+    """Eight iterates of `conjugate_gradient` against the recurrence, written out, with and without M."""
     F, g = semidefinite(20, 20, seed=1)
     M = np.diag(1 / np.diag(F)) if preconditioned else None
     theirs: list[np.ndarray] = []
@@ -445,7 +445,7 @@ def test_no_damping_gives_k_products_more_gain_than_none(lam: float):
 @pytest.mark.evidence("prop-preconditioner")
 @pytest.mark.parametrize("seed", range(4))
 def test_cg_in_other_coordinates_is_cg_preconditioned_by_them(seed: int):
-    """Random B: eight iterates of (B'FB, B'g), times B, against eq-cg with M = BB'."""
+    """Random B: eight iterates of (B'FB, B'g), times B, against the recurrence with M = BB'."""
     F, g = semidefinite(15, 15, seed, decades=1.0)
     B = np.random.default_rng(seed + 10).normal(size=(15, 15)) + 3 * np.eye(15)
     yours = iterates(B.T @ F @ B, B.T @ g, 8) @ B.T
