@@ -214,7 +214,7 @@ def _stored(place: Path, name: str, seed: int, config: dict[str, Any]) -> Result
     content = checkpoint.read_json(path)
     if not isinstance(content, dict) or "result" not in content:
         raise checkpoint.CheckpointError(f"{path} is not a result of an experiment")
-    if any(content.get(key, value) != value for key, value in _identity(config).items()):
+    if any(content.get(key) != value for key, value in _identity(config).items()):
         raise ValueError(
             f"{path} is of another configuration than configs[{name!r}], or of other defaults; "
             "give this one another name or another directory"

@@ -49,6 +49,7 @@ def band(ax: Axes, results: Iterable[Result], method: str, points: int = 40) -> 
 def draw(results: Sequence[Result], title: str) -> Figure:
     """Return a figure with the learning curves of the methods in `results`, by their names."""
     fig, ax = plots.figure(5.0, 3.6)
+    fig.subplots_adjust(left=0.18)  # room for returns of four digits and a sign
     for method in LOOKS:
         band(ax, [r for r in results if r.name == method], method)
     ax.set(xlabel="environment steps, thousands", ylabel="return of an episode", title=title)

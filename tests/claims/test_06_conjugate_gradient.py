@@ -54,7 +54,7 @@ NETWORKS = {"gaussian network": tanh_case, "softmax network": softmax_network_ca
 
 
 def recurrence(F: Any, g: Any, k: int, M: Any = None) -> list[tuple[Any, Any, Any]]:
-    """(x_j, r_j, p_j) for j = 0 ... k of the recurrence, in whatever arithmetic F and g are; stops at 0."""
+    """(x_j, r_j, p_j) for j = 0 ... k of the loop, in whatever arithmetic F and g are; stops at 0."""
     x, r = 0 * g, g
     z = r if M is None else M @ r
     p, rz = z, r @ z
@@ -278,7 +278,7 @@ def test_iterates_minimise_over_the_krylov_space_and_end_at_the_pseudo_inverse(r
 @pytest.mark.evidence("thm-cg")
 @pytest.mark.parametrize("preconditioned", [False, True])
 def test_the_package_runs_the_recurrence_of_the_chapter(preconditioned: bool):
-    """Eight iterates of `conjugate_gradient` against the recurrence, written out, with and without M."""
+    """Eight iterates of `conjugate_gradient` against the loop written out, with and without M."""
     F, g = semidefinite(20, 20, seed=1)
     M = np.diag(1 / np.diag(F)) if preconditioned else None
     theirs: list[np.ndarray] = []

@@ -1,0 +1,187 @@
+"""The results that chapter 9 reads: whole, of the program beside them, and repeatable."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import practice
+from npgkit.settings import PER_ENVIRONMENT
+from npgkit.training import Run, settings_for
+
+GROUPS = sorted(path.stem for path in practice.PLACE.glob("*.json") if path.stem != "policy")
+TRAINED = [group for group in GROUPS if group in practice.ENVIRONMENTS]
+CLASSIC = ("cartpole", "pendulum", "acrobot")
+DIGITS = 6e-4  # relative: four significant digits are off by at most 5e-4
+
+
+@cache
+def stored(group: str) -> dict[str, Any]:
+    return json.loads((practice.PLACE / f"{group}.json").read_text("utf-8"))
+
+
+def as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def test_what_the_chapter_needs_is_there():
+    assert {*CLASSIC, "epsilon", "ablation"} <= set(GROUPS)
+    assert any(group not in CLASSIC for group in TRAINED)  # continuous control in MuJoCo
+
+
+def test_the_files_are_small():
+    assert sum(path.stat().st_size for path in practice.PLACE.iterdir()) < 1_500_000
+
+
+@pytest.mark.parametrize("group", [*GROUPS, "policy"])
+def test_a_file_says_where_it_comes_from(group):
+    data = stored(group)
+    assert data["command"].endswith(f"benchmarks/practice.py --only {group}")
+    assert data["machine"]
+    assert {"python", "numpy", "gymnasium"} <= set(data["versions"])
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_configurations_are_those_of_the_program(group):
+    """What the program would train today is what was trained."""
+    data = stored(group)
+    if group == "epsilon":
+        expected, seeds = practice.epsilons(), range(5)
+    elif group == "ablation":
+        expected, seeds = practice.ablations(), range(5)
+    else:
+        expected = practice.methods(group, data["step_sizes"]["alpha"])
+        seeds = practice.ENVIRONMENTS[group][2]
+    assert data["configs"] == as_json(expected)
+    assert data["seeds"] == list(seeds)
+
+
+@pytest.mark.parametrize("group", TRAINED)
+def test_the_settings_are_those_of_the_package(group):
+    """All of them where the environment can be made here; else those that are its own."""
+    settings, env = stored(group)["settings"], practice.ENVIRONMENTS[group][0]
+    if group in CLASSIC:
+        assert settings == as_json(vars(settings_for(env)))
+    own = PER_ENVIRONMENT.get(env, {})
+    assert {name: settings[name] for name in own} == as_json(own)
+
+
+@pytest.mark.parametrize("group", TRAINED)
+def test_there_are_enough_seeds_and_none_chose_the_step_size(group):
+    data = stored(group)
+    assert len(data["seeds"]) >= (10 if group in CLASSIC else 5)
+    sizes = data["step_sizes"]
+    assert not set(sizes["seeds"]) & set(data["seeds"])
+    best = max(sizes["scores"], key=lambda name: float(sizes["scores"][name]))
+    assert best == f"alpha={sizes['alpha']:g}"
+    assert len(sizes["scores"]) == len(practice.ALPHAS)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_run_is_missing_failed_or_cut_short(group):
+    data = stored(group)
+    assert [(run["name"], run["seed"]) for run in data["runs"]] == [
+        (name, seed) for name in data["configs"] for seed in data["seeds"]
+    ]
+    for run in data["runs"]:
+        config = data["configs"][run["name"]]
+        assert (run["status"], run["error"]) == ("done", "")
+        steps, returns = np.array(run["curve"]).T
+        assert np.all(np.diff(steps) > 0)
+        assert np.isfinite(returns).all()
+        assert np.isfinite(run["evaluation"]).all()
+        assert len(run["evaluation"]) == 20
+        settings = data.get("settings", vars(settings_for("CartPole-v1")))
+        rows = settings["n_envs"] * settings["n_steps"]  # Pendulum's are as many as the pole's
+        assert len(run["kls"]) == math.ceil(config["total_steps"] / rows)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_trust_region_update_left_its_region(group):
+    data = stored(group)
+    for run in data["runs"]:
+        config = data["configs"][run["name"]]
+        if config["method"] == "trpo":
+            epsilon = config.get("epsilon") or data["settings"]["epsilon"]
+            assert max(run["kls"]) <= epsilon
+        assert min(run["kls"]) >= 0
+
+
+# A slice, trained again ---------------------------------------------------------------------------
+
+
+def trained(config: dict[str, Any], seed: int, steps: int) -> tuple[list[list[float]], list[float]]:
+    """The curve and the KLs of the first `steps` steps of a stored run."""
+    settings = {k: v for k, v in config.items() if k not in ("env", "method", "total_steps")}
+    run = Run(
+        config["env"], config["method"], seed=seed, settings=settings_for(config["env"], **settings)
+    )
+    curve, kls = [], []
+    while run.env_steps < steps:
+        record = run.step()
+        kls.append(record.kl)
+        if not math.isnan(record.mean_return):
+            curve.append([record.env_steps, record.mean_return])
+    run.close()
+    return curve, kls
+
+
+@pytest.mark.parametrize("name", ["trpo", "npg", "vpg"])
+@pytest.mark.parametrize("group", CLASSIC)
+def test_the_first_update_is_the_stored_one(group, name):
+    """Same seed, same first batch, same KL, to the digits stored and a float32's rounding."""
+    data = stored(group)
+    (first, *_) = (run for run in data["runs"] if run["name"] == name)
+    curve, kls = trained(data["configs"][name], first["seed"], 1)
+    # A KL of 1e-2 or less is a sum that cancels in float32: 1e-7 of a log-probability of size one.
+    assert kls[0] == pytest.approx(first["kls"][0], rel=2e-3, abs=2e-7)
+    for point, kept in zip(curve, first["curve"], strict=False):
+        assert point[0] == kept[0]
+        assert point[1] == pytest.approx(kept[1], rel=DIGITS)
+
+
+@pytest.mark.parametrize("name", ["trpo", "npg", "vpg"])
+def test_a_slice_of_the_pole_is_like_the_stored_runs(name):
+    """Another machine rounds otherwise, and its run is another draw of the same distribution.
+
+    The mean of the curve's first 20,000 steps lies in the stored runs' range, widened by its width
+    on either side.
+    """
+    data = stored("cartpole")
+    kept = [
+        np.mean([value for steps, value in run["curve"] if steps <= 20_480])
+        for run in data["runs"]
+        if run["name"] == name
+    ]
+    curve, _ = trained(data["configs"][name], 0, 20_480)
+    width = max(kept) - min(kept)
+    level = np.mean([value for _, value in curve])
+    assert min(kept) - width <= level <= max(kept) + width
+
+
+def test_the_stored_policy_began_as_it_does_today_and_balances_the_pole():
+    import gymnasium
+
+    import npgkit
+
+    data = stored("policy")
+    env = gymnasium.make(data["env"])
+    policy = npgkit.mlp_policy(env.observation_space, env.action_space, tuple(data["hidden"]))
+    run = Run(data["env"], data["method"], seed=data["seed"], settings=settings_for(data["env"]))
+    np.testing.assert_allclose(data["untrained"], run.theta, rtol=DIGITS, atol=1e-12)
+    run.close()
+    theta, total = np.array(data["theta"], np.float32), 0.0
+    obs, _ = env.reset(seed=0)
+    while True:
+        z = np.clip((obs - data["mean"]) / np.sqrt(data["var"]), -10, 10).astype(np.float32)
+        act = policy.distribution.mode(policy.linearize(theta, z[None]).out)[0]
+        obs, reward, terminated, truncated, _ = env.step(int(act))
+        total += float(reward)
+        if terminated or truncated:
+            break
+    assert total == 500

@@ -1,0 +1,103 @@
+"""The film: it moves for those who let it, and stands still, whole, for all others."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from npgkit.lab import film
+
+SVG = "{http://www.w3.org/2000/svg}"
+TRACKS = {"falls": [[0.0, 0.0], [0.1, 0.2]], "stands": np.zeros((9, 2))}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+
+
+def test_it_is_a_well_formed_drawing_with_its_words(made):
+    root = ElementTree.fromstring(made.svg)
+    assert root.get("role") == "img"
+    assert root.get("aria-label") == made.alt == "Two poles & carts"
+    assert [text.text for text in root.iter(f"{SVG}text")] == list(TRACKS)
+    bundle = made._repr_mimebundle_()
+    assert bundle == {"image/svg+xml": made.svg, "text/plain": "Film: Two poles & carts"}
+
+
+def test_nothing_moves_outside_the_query_for_motion(made):
+    """Every `animation` stands in the block of `no-preference`; the rest only names keyframes."""
+    sheet = ElementTree.fromstring(made.svg).findtext(f"{SVG}style")
+    head, block = sheet.split("@media (prefers-reduced-motion:no-preference){", 1)
+    inside, frames = block.split("}}", 1)
+    assert "animation" not in head
+    assert inside.count("animation:") == 4  # a cart and a pole on each track
+    assert "animation:" not in frames
+    assert frames.count("@keyframes") == 4
+    assert "animate" not in re.sub(r"<style>.*</style>", "", made.svg)
+
+
+def test_it_stops_under_the_pointer_and_in_focus(made):
+    root = ElementTree.fromstring(made.svg)
+    assert root.get("tabindex") == "0"
+    sheet = root.findtext(f"{SVG}style")
+    paused = sheet[: sheet.index("{animation-play-state:paused}")].rpartition("}")[2]
+    name = root.get("class")
+    assert paused == f".{name}:hover *,.{name}:focus *"
+
+
+def test_the_still_shows_where_the_tracks_end(made):
+    """Half a unit of length is thirty pixels, and 0.2 radians are 11.5 degrees."""
+    paths = ElementTree.fromstring(made.svg).iter(f"{SVG}path")
+    last = {
+        p.get("class")[-5:]: p.get("transform") for p in paths if "-pole" in str(p.get("class"))
+    }
+    assert last == {
+        "pole0": "translate(186.0,92) rotate(11.5)",
+        "pole1": "translate(180.0,204) rotate(0.0)",
+    }
+
+
+def test_a_short_track_stays_as_it_ended(made):
+    sheet = ElementTree.fromstring(made.svg).findtext(f"{SVG}style")
+    (stops,) = re.findall(r"@keyframes [\w-]+-pole0\{((?:[^{}]+\{[^{}]*\})+)\}", sheet)
+    turns = re.findall(r"rotate\(([-\d.]+)deg\)", stops)
+    assert turns == ["0.0", "11.5", "11.5", "11.5", "11.5"]
+
+
+def test_two_films_do_not_share_their_names():
+    first, second = (film.poles({"one": [[x, 0.0]]}, seconds=1, alt="a pole") for x in (0.0, 1.0))
+    assert re.findall(r"npg-film-\w+", first.svg)[0] != re.findall(r"npg-film-\w+", second.svg)[0]
+
+
+def test_the_same_film_is_the_same_text(made):
+    assert film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2).svg == made.svg
+
+
+@pytest.mark.parametrize(
+    ("tracks", "message"),
+    [
+        ({}, "tracks is empty"),
+        ({"a": np.zeros((3, 3))}, r"tracks\['a'\] must be of shape \(n, 2\); got \(3, 3\)"),
+        ({"a": np.zeros((0, 2))}, r"must be of shape \(n, 2\)"),
+        ({"a": [[0.0, np.nan]]}, "not finite"),
+    ],
+)
+def test_tracks_that_are_none_are_refused(tracks, message):
+    with pytest.raises(ValueError, match=message):
+        film.poles(tracks, seconds=1, alt="a pole")
+
+
+def test_a_film_needs_words_and_a_length():
+    with pytest.raises(ValueError, match="alt"):
+        film.poles(TRACKS, seconds=1, alt=" ")
+    with pytest.raises(ValueError, match="seconds"):
+        film.poles(TRACKS, seconds=0, alt="a pole")
+
+
+def test_show_displays_the_film(monkeypatch):
+    shown = []
+    monkeypatch.setattr(film, "display", shown.append)
+    film.show(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+    assert [repr(picture) for picture in shown] == ["Film: Two poles & carts"]
