@@ -54,7 +54,7 @@ NETWORKS = {"gaussian network": tanh_case, "softmax network": softmax_network_ca
 
 
 def recurrence(F: Any, g: Any, k: int, M: Any = None) -> list[tuple[Any, Any, Any]]:
-    """(x_j, r_j, p_j) for j = 0 ... k of the loop, in whatever arithmetic F and g are; stops at 0."""
+    """(x_j, r_j, p_j) for j = 0 ... k of the loop, in the arithmetic of F and g; stops at 0."""
     x, r = 0 * g, g
     z = r if M is None else M @ r
     p, rz = z, r @ z
