@@ -253,6 +253,26 @@ def test_random_cuts_taken_for_ends_shorten_the_discount() -> None:
         assert chance[s == state] @ adv[s == state] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.evidence("prop-truncation")
+@pytest.mark.parametrize("lam", [0.0, 0.7, 1.0])
+def test_random_cuts_shorten_the_discount_whatever_lam(lam: float) -> None:
+    """99,000 walks with random cuts: that value, and not V, makes the mean advantage zero."""
+    mdp, _, _, pi = world()
+    k, T, rng = 4, 40, np.random.default_rng(14)
+    shorter = npgkit.MDP(mdp.P, mdp.R, mdp.gamma * (1 - 1 / k), mdp.rho)
+    s, a = walks(mdp, pi, np.repeat(np.arange(3), 33_000), T, rng)
+    cut = rng.random(a.shape) < 1 / k
+
+    def first(V: np.ndarray) -> np.ndarray:
+        rows = mdp.R[s[:-1], a], V[s[:-1]], V[s[1:]]
+        return npgkit.gae(*rows, cut, np.zeros_like(cut), gamma=mdp.gamma, lam=lam)[0]
+
+    right, wrong = (first(npgkit.evaluate(m, pi).V) for m in (shorter, mdp))
+    for state in range(3):
+        assert_mean(right[s[0] == state], np.zeros(()))
+    assert abs(wrong.mean()) > 0.1
+
+
 @pytest.mark.evidence("prop-value-fit")
 def test_one_natural_step_of_a_unit_gaussian_is_least_squares() -> None:
     """Linear critic, random features and targets: the step from anywhere ends at lstsq."""
@@ -430,3 +450,24 @@ def test_the_batch_kl_can_be_believed_and_the_batch_gain_only_on_fresh_rows() ->
     # The ratio is a first-order prediction with F known; F is sampled and the step finite here.
     assert np.mean(own) / np.mean(truth) == pytest.approx(1 + tau / N, rel=0.2)
     assert np.mean(kl) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.evidence("prop-noise-scale")
+def test_the_batch_kl_is_too_small_with_shared_features_and_few_rows() -> None:
+    """40 shared features: the true KL of 20-row steps is more than 1.3 times the batch's."""
+    rng = np.random.default_rng(15)
+    mdp, table = npgkit.random_mdp(20, 4, 0.9, rng), npgkit.softmax_tabular(20, 4)
+    policy, theta = npgkit.in_coordinates(table, rng.normal(size=(80, 40))), np.zeros(40)
+    exact = npgkit.exact_batch(mdp, policy, theta)
+
+    def ratio(N: int) -> float:
+        found = []
+        for _ in range(40):
+            i = rng.choice(len(exact), size=N, p=exact.weights)
+            rows = npgkit.Batch(exact.obs[i], exact.act[i], exact.adv[i], logp=exact.logp[i])
+            step = npgkit.trust_region_step(policy, theta, rows, epsilon=0.02, damping=0.0)
+            found.append(npgkit.mean_kl(policy, step.theta, theta, exact) / step.kl)
+        return float(np.mean(found))
+
+    assert ratio(20) > 1.3
+    assert ratio(2000) == pytest.approx(1, abs=0.1)
