@@ -162,6 +162,8 @@ def move_sliders(page: Any, record: Page) -> None:
         for _ in range(PRESSES):
             if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax"):
                 key = "ArrowLeft"
+            elif handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemin"):
+                key = "ArrowRight"
             page.wait_for_timeout(50)
             handle.evaluate(NEXT_PAINT)
             page.keyboard.press(key)
