@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits
 from . import checkpoint
 from .evaluation import evaluate_policy, interval
 from .experiments import FAILED, run_experiment
+from .progress import bar
 from .rollout import EnvironmentFault
-from .training import METHODS, Iteration, Run, Settings, settings_for
+from .training import METHODS, Iteration, Run, Settings, advance, settings_for
 from .validation import as_count
 
 RESULT = "result.json"
@@ -53,8 +54,8 @@ def _run(arguments: list[str] | None) -> int:
     one = commands.add_parser(
         "train",
         help="train one policy and evaluate it",
-        description="Train one policy; print a row an iteration; write the checkpoint after each, "
-        "and result.json at the end.",
+        description="Train one policy; print a row an iteration, on a terminal with a bar below; "
+        "write the checkpoint after each, and result.json at the end.",
     )
     one.add_argument("env", help="a Gymnasium id, such as CartPole-v1")
     one.add_argument(
@@ -135,12 +136,15 @@ def _train(chosen: argparse.Namespace) -> int:
         }
 
     print(_ROW.format("iteration", "steps", "episodes", "return", "KL", "trials", "entropy"))
-    while run.env_steps < chosen.total_steps:
-        record = run.step()
-        if not math.isnan(record.mean_return):
-            curve.append([record.env_steps, record.mean_return])
-        run.save(out, curve=curve, spent=spent_now())
-        print(_row(record), flush=True)
+    with bar(chosen.total_steps, done=run.env_steps, unit="step", show=None) as shown:
+        while run.env_steps < chosen.total_steps:
+            record = run.step()
+            if not math.isnan(record.mean_return):
+                curve.append([record.env_steps, record.mean_return])
+            run.save(out, curve=curve, spent=spent_now())
+            with shown.external_write_mode():  # the row goes above the bar
+                print(_row(record), flush=True)
+            advance(shown, record)
     timing = spent_now()
     evaluation = evaluate_policy(run, chosen.env, chosen.eval_episodes, chosen.seed)
     run.close()
@@ -181,9 +185,11 @@ def _compare(chosen: argparse.Namespace) -> int:
         # A fork would copy the locks of the threads of BLAS, and not the threads.
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(chosen.workers, spawn) as pool:
-            results = run_experiment(configs, seeds, executor=pool, directory=chosen.out)
+            results = run_experiment(
+                configs, seeds, executor=pool, directory=chosen.out, progress=None
+            )
     else:
-        results = run_experiment(configs, seeds, directory=chosen.out)
+        results = run_experiment(configs, seeds, directory=chosen.out, progress=None)
     print("method  seeds  evaluation: interquartile mean [95 % interval]")
     for method in METHODS:
         own = [r for r in results if r.name == method and r.status != FAILED]

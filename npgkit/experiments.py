@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from . import checkpoint
 from .evaluation import evaluate_policy
+from .progress import bar
 from .settings import DEFAULTS, PER_ENVIRONMENT, Settings, settings_for
 from .training import METHODS, Run
 from .validation import as_choice, as_count
@@ -64,6 +65,7 @@ def run_experiment(
     *,
     executor: Executor | None = None,
     directory: str | Path | None = None,
+    progress: bool | None = False,
 ) -> list[Result]:
     """Train every configuration with every seed.
 
@@ -79,6 +81,8 @@ def run_experiment(
     directory : path, optional
         Where each result is written as JSON as soon as it is there. Results found in it are read,
         not run again; a result of another configuration under the same name is an error.
+    progress : bool or None
+        Show a bar that counts finished jobs; None shows it where stderr is a terminal.
 
     Returns
     -------
@@ -113,22 +117,25 @@ def run_experiment(
             place.mkdir(parents=True, exist_ok=True)
             content = {**_identity(checked[result.name]), "result": vars(result)}
             checkpoint.write_json(_path(place, result.name, result.seed), content)
+        shown.update()
 
-    if executor is None:
-        for job in waiting:
-            keep(run_job(*job))
-    else:
-        futures: list[Future[Result]] = []
-        try:
+    done = len(results)
+    with bar(done + len(waiting), done=done, unit="run", show=progress) as shown:
+        if executor is None:
             for job in waiting:
-                futures.append(executor.submit(run_job, *job))
-        finally:
-            for future in as_completed(futures):
-                if future.cancelled() or future.exception() is not None:
-                    continue  # the worker died, not the job: a restart runs it again
-                keep(future.result())
-        for future in futures:
-            future.result()  # raises where the executor broke, now that all else is kept
+                keep(run_job(*job))
+        else:
+            futures: list[Future[Result]] = []
+            try:
+                for job in waiting:
+                    futures.append(executor.submit(run_job, *job))
+            finally:
+                for future in as_completed(futures):
+                    if future.cancelled() or future.exception() is not None:
+                        continue  # the worker died, not the job: a restart runs it again
+                    keep(future.result())
+            for future in futures:
+                future.result()  # raises where the executor broke, now that all else is kept
     return [results[name, seed] for name in checked for seed in seeds]
 
 

@@ -8,15 +8,19 @@ derivatives are made of. For outputs out_i(theta) of row i, with Jacobian J_i,
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 import numpy as np
 
 from .validation import as_count, as_floats, as_indices
+
+BLOCK = 1024
+"""Rows that a multilayer perceptron handles at a time: what one layer hands to the next then stays
+in the processor's cache (benchmarks/update.py measures it)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +166,12 @@ class MLP:
 
     def linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
         obs = as_floats("obs", obs, ("n", self.n_inputs)).astype(theta.dtype, copy=False)
+        if len(obs) <= BLOCK:
+            return self._linearize(theta, obs)
+        starts = range(0, len(obs), BLOCK)
+        return _stacked([self._linearize(theta, obs[i : i + BLOCK]) for i in starts])
+
+    def _linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
         weights = self.unpack(theta)
         h = [obs]  # what each layer reads
         for W, b in weights[:-1]:
@@ -171,7 +181,7 @@ class MLP:
         W_last, b_last = weights[-1]
         ones = np.ones(len(obs), theta.dtype)
 
-        @cache  # a trial of a line search asks for the outputs alone
+        @functools.cache  # a trial of a line search asks for the outputs alone
         def slopes() -> list[np.ndarray]:
             """What each tanh multiplies by: tanh' = 1 - tanh^2."""
             return [1 - a * a for a in h[1:]]
@@ -211,6 +221,24 @@ class MLP:
             return np.hstack(parts)
 
         return Linearization(h[-1] @ W_last + b_last, jvp, vjp, per_row)
+
+
+def _stacked(blocks: list[Linearization]) -> Linearization:
+    """Return the linearization of all blocks' rows, one block below the other."""
+    ends = np.cumsum([len(block.out) for block in blocks])[:-1]
+
+    def jvp(v: np.ndarray) -> np.ndarray:
+        return np.concatenate([block.jvp(v) for block in blocks])
+
+    def vjp(u: np.ndarray) -> np.ndarray:
+        parts = zip(blocks, np.split(u, ends), strict=True)
+        return functools.reduce(np.add, (block.vjp(part) for block, part in parts))
+
+    def per_row(u: np.ndarray) -> np.ndarray:
+        parts = np.split(u, ends)
+        return np.concatenate([b.per_row(part) for b, part in zip(blocks, parts, strict=True)])
+
+    return Linearization(np.concatenate([block.out for block in blocks]), jvp, vjp, per_row)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .batch import Batch
 from .environments import Pool, make_pool
 from .networks import MLP
 from .policy import Policy
+from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for
 from .spaces import mlp_policy
@@ -279,6 +280,7 @@ def train(
     total_steps: int,
     directory: str | Path | None = None,
     resume: bool = False,
+    progress: bool = False,
     **changes: Any,
 ) -> Iterator[Iteration]:
     """Train a policy, yielding a record after each iteration.
@@ -295,6 +297,8 @@ def train(
         Where a checkpoint is written after every iteration, before its record is yielded.
     resume : bool
         Go on from the checkpoint in `directory`, if there is one.
+    progress : bool
+        Show a bar on stderr, or under the cell of a notebook: steps, speed, and the return of late.
     changes
         Settings that differ from those of the environment, see `Settings`.
 
@@ -315,18 +319,29 @@ def train(
     run = Run(env, method, seed=seed, settings=settings_for(env, **changes))
     if resume and place is not None and checkpoint.exists(place):
         run.restore(place)
-    return _iterations(run, total_steps, place)
+    return _iterations(run, total_steps, place, progress)
 
 
-def _iterations(run: Run, total_steps: int, place: Path | None) -> Iterator[Iteration]:
+def _iterations(
+    run: Run, total_steps: int, place: Path | None, progress: bool
+) -> Iterator[Iteration]:
     try:
-        while run.env_steps < total_steps:
-            record = run.step()
-            if place is not None:
-                run.save(place)
-            yield record
+        with bar(total_steps, done=run.env_steps, unit="step", show=progress) as shown:
+            while run.env_steps < total_steps:
+                record = run.step()
+                if place is not None:
+                    run.save(place)
+                advance(shown, record)
+                yield record
     finally:
         run.close()
+
+
+def advance(shown: Any, record: Iteration) -> None:
+    """Move a bar to where the record's iteration ended."""
+    if not math.isnan(record.mean_return):
+        shown.set_postfix_str(f"return {record.mean_return:.1f}", refresh=False)
+    shown.update(record.env_steps - shown.n)
 
 
 def _normalised(adv: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npgkit
-from npgkit import MLP
+from npgkit import MLP, networks
 
 NET = MLP(3, (4, 5), 2)
 
@@ -48,6 +48,20 @@ def test_jvp_vjp_and_rows_are_one_jacobian(hidden):
     np.testing.assert_allclose(at.jvp(v), difference / (2 * h), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("block", [1, 3, 5, 6])
+def test_rows_in_blocks_are_the_rows_together(block, monkeypatch):
+    rng = np.random.default_rng(3)
+    theta, obs = rng.normal(size=NET.n_params), rng.normal(size=(6, 3))
+    v, u = rng.normal(size=NET.n_params), rng.normal(size=(6, 2))
+    whole = NET.linearize(theta, obs)
+    monkeypatch.setattr(networks, "BLOCK", block)
+    parts = NET.linearize(theta, obs)
+    np.testing.assert_allclose(parts.out, whole.out, rtol=1e-14)
+    np.testing.assert_allclose(parts.jvp(v), whole.jvp(v), rtol=1e-14)
+    np.testing.assert_allclose(parts.vjp(u), whole.vjp(u), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(parts.per_row(u), whole.per_row(u), rtol=1e-14)
+
+
 def test_the_maps_may_be_called_again_and_leave_their_arguments_alone():
     rng = np.random.default_rng(2)
     theta, obs = rng.normal(size=NET.n_params), rng.normal(size=(6, 3))
@@ -66,6 +80,11 @@ def test_float32_stays_float32():
     at = NET.linearize(theta, np.ones((6, 3)))
     results = at.out, at.jvp(theta), at.vjp(at.out), at.per_row(at.out)
     assert {a.dtype for a in results} == {np.dtype(np.float32)}
+
+
+def test_float32_stays_float32_in_blocks(monkeypatch):
+    monkeypatch.setattr(networks, "BLOCK", 4)
+    test_float32_stays_float32()
 
 
 def test_the_first_outputs_are_small_and_the_hidden_units_not_saturated():
