@@ -1,7 +1,7 @@
 """Train what chapter 9 of the book reports, and store it in book/data/practice/.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/practice.py [--only cartpole acrobot ...] [--workers 2]
-        (the groups invertedpendulum, swimmer and hopper need the extra `mujoco`)
+        (all groups but cartpole, pendulum, acrobot and policy need the extra `mujoco`)
 
 A group is a set of configurations times a set of seeds and becomes one JSON file: for each run its
 learning curve, the KL of every update and the returns of its evaluation, floats rounded to four
@@ -48,14 +48,19 @@ PLACE = ROOT / "book" / "data" / "practice"
 ALPHAS = (0.1, 0.4, 1.6, 6.4)
 ALPHA_SEEDS = (100, 101)
 EPSILONS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+SWIMMER_EPSILONS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05)
 ENVIRONMENTS = {  # group: id, steps, seeds
     "cartpole": ("CartPole-v1", 100_000, range(10)),
     "pendulum": ("Pendulum-v1", 100_000, range(10)),
     "acrobot": ("Acrobot-v1", 100_000, range(10)),
     "invertedpendulum": ("InvertedPendulum-v5", 100_000, range(5)),
-    "swimmer": ("Swimmer-v5", 100_000, range(5)),
-    "hopper": ("Hopper-v5", 200_000, range(5)),
+    "swimmer": ("Swimmer-v5", 200_000, range(5)),
+    "hopper": ("Hopper-v5", 300_000, range(5)),
 }
+ABLATED = {
+    "CartPole-v1": 60_000, "Acrobot-v1": 100_000, "Pendulum-v1": 100_000,
+    "InvertedPendulum-v5": 100_000,
+}  # fmt: skip
 OTHERS = ("epsilon", "ablation", "policy")
 Configs = dict[str, dict[str, Any]]
 
@@ -78,11 +83,16 @@ def methods(group: str, alpha: float) -> Configs:
 
 
 def epsilons() -> Configs:
-    common = {"env": "CartPole-v1", "total_steps": 60_000}
+    """Two environments over a range of radii: one where the default did well, one where not."""
+    pole = {"env": "CartPole-v1", "total_steps": 60_000}
+    swimmer = {"env": "Swimmer-v5", "total_steps": 200_000, "method": "trpo"}
     return {
-        f"{method} epsilon={epsilon:g}": {**common, "method": method, "epsilon": epsilon}
+        f"{method} epsilon={epsilon:g}": {**pole, "method": method, "epsilon": epsilon}
         for method in ("trpo", "npg")
         for epsilon in EPSILONS
+    } | {
+        f"swimmer epsilon={epsilon:g}": {**swimmer, "epsilon": epsilon}
+        for epsilon in SWIMMER_EPSILONS
     }
 
 
@@ -98,10 +108,15 @@ def ablations() -> Configs:
         f"{env} {name} epsilon={epsilon:g}": {
             "env": env, "total_steps": steps, "epsilon": epsilon, **change,
         }
-        for env, steps in (("CartPole-v1", 60_000), ("Pendulum-v1", 100_000))
+        for env, steps in ABLATED.items()
         for epsilon in (0.01, 0.1)
         for name, change in taken.items()
     }  # fmt: skip
+
+
+def settings_by_environment(configs: Configs) -> dict[str, Any]:
+    """What the configurations leave standing, for each environment that they name."""
+    return {env: asdict(settings_for(env)) for env in sorted({c["env"] for c in configs.values()})}
 
 
 def last_quarter(result: Result) -> float:
@@ -211,7 +226,10 @@ def main() -> None:
             elif group in OTHERS:
                 configs, seeds = (epsilons if group == "epsilon" else ablations)(), range(5)
                 results = run_experiment(configs, seeds, executor=pool, directory=place)
-                content = {"configs": configs, "seeds": list(seeds), "runs": rows(results)}
+                content = {
+                    "settings": settings_by_environment(configs),
+                    "configs": configs, "seeds": list(seeds), "runs": rows(results),
+                }  # fmt: skip
                 write(group, content)
             else:
                 sizes = step_sizes(group)

@@ -202,7 +202,7 @@ class MLP:
             """What each layer's output passes back: u_l = (u_{l+1} W') tanh'."""
             u_l = [u]
             for (W, _), slope in zip(weights[:0:-1], slopes()[::-1], strict=True):
-                back = u_l[-1] @ W.T
+                back = np.dot(u_l[-1], W.T)  # with one output `@` would not go to BLAS
                 back *= slope
                 u_l.append(back)
             return u_l[::-1]

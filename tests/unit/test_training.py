@@ -155,7 +155,7 @@ def test_what_json_makes_of_settings_is_the_same_settings():
 CHANGES = {
     "n_envs": 3, "n_steps": 61, "gamma": 0.9, "lam": 0.5, "epsilon": 0.05, "alpha": 0.5,
     "damping": 0.01, "cg_iterations": 1, "backtrack": 0.5, "max_backtracks": 0, "hidden": (9,),
-    "value_hidden": (9,), "value_damping": 0.5, "value_rounds": 1, "normalise": False,
+    "value_hidden": (9,), "value_damping": 0.5, "value_rounds": 3, "normalise": False,
 }  # fmt: skip
 
 
