@@ -87,7 +87,7 @@ class Settings:
             object.__setattr__(self, name, value)
 
 
-# For a few observations; the step itself is then cheap, and so acting has to be.
+# For few observations: the update is cheap then, and acting has to be so, too.
 _LIGHT: dict[str, Any] = {
     "n_envs": 16, "n_steps": 128, "hidden": (32, 32), "value_hidden": (32, 32), "value_rounds": 1,
 }  # fmt: skip
@@ -100,7 +100,7 @@ DEFAULTS = {
 PER_ENVIRONMENT: dict[str, dict[str, Any]] = {
     # Its vector environment steps 32 poles as fast as 4.
     "CartPole-v1": {"n_envs": 32, "n_steps": 64},
-    "Pendulum-v1": _LIGHT,
+    "Pendulum-v1": {**_LIGHT, "n_envs": 8, "n_steps": 256},
     "InvertedPendulum-v5": _LIGHT,
     "Hopper-v5": {"n_steps": 256, "epsilon": 0.02, "lam": 0.97},
     # Its reward comes a whole stroke later; wide steps settle on a poor stroke for good.

@@ -345,8 +345,12 @@ def advance(shown: Any, record: Iteration) -> None:
 
 
 def _normalised(adv: np.ndarray) -> np.ndarray:
-    spread = adv.std()
-    return ((adv - adv.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32)
+    """Return adv with mean 0 and deviation 1; zeros if the entries differ by rounding alone."""
+    centred = adv - adv.mean()
+    spread = centred.std()
+    if spread <= np.finfo(np.float32).eps * np.abs(adv).max():
+        return np.zeros(len(adv), np.float32)
+    return (centred / spread).astype(np.float32)
 
 
 def _as_they_are(obs: np.ndarray) -> np.ndarray:

@@ -33,8 +33,11 @@ class Baseline:
     backtracks: int = 4
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
-        """Return a starting phi (n_params + 2,): nearly V = 0."""
-        return np.concatenate([self.network.init(rng), [0.0, 1.0]])
+        """Return a starting phi (n_params + 2,): V = 0, whatever the rewards' unit."""
+        net = self.network.init(rng)
+        W, _ = self.network.unpack(net)[-1]
+        W[:] = 0.0
+        return np.concatenate([net, [0.0, 1.0]])
 
     def predict(self, phi: np.ndarray, obs: np.ndarray) -> np.ndarray:
         """Return V (n,) for observations (n, size)."""
@@ -44,14 +47,23 @@ class Baseline:
     def fit(self, phi: np.ndarray, obs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return phi after `rounds` Gauss-Newton steps towards the targets (n,).
 
-        A step that does not lower the loss is halved, `backtracks` times at most, then left out.
+        Before the first, V is moved by the constant that fits best. A step that does not lower the
+        loss is halved, `backtracks` times at most, then left out.
         """
         phi = self._rescaled(phi, targets)
         net, shift, scale = self._parts(phi)
         wanted = ((targets - shift) / scale).astype(phi.dtype)
+        net = self._centred(net, obs, wanted)
         for _ in range(self.rounds):
             net = self._step(net, obs, wanted)
         return np.concatenate([net, phi[-2:]])
+
+    def _centred(self, net: np.ndarray, obs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Return the net with the last bias that fits best."""
+        net = net.copy()
+        _, b = self.network.unpack(net)[-1]
+        b += (wanted - self.network.linearize(net, obs).out[:, 0]).mean()
+        return net
 
     def _step(self, net: np.ndarray, obs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         at, n = self.network.linearize(net, obs), len(wanted)
