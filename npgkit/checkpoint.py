@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SCHEMA = "npgkit-checkpoint/1"
+SCHEMA = "npgkit-checkpoint/2"
 NAME = "checkpoint.json"
+ARRAYS = re.compile(r"checkpoint-([1-9][0-9]*)\.npz")
+LEFT_BY_A_KILL = re.compile(rf"\.({ARRAYS.pattern}|checkpoint\.json)\.[0-9]+\.tmp")
 
 
 class CheckpointError(RuntimeError):
@@ -27,15 +32,15 @@ class CheckpointError(RuntimeError):
 def save(directory: Path, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write a checkpoint into `directory`, replacing the one that is there."""
     directory.mkdir(parents=True, exist_ok=True)
-    old = _named_arrays(directory)
-    n = 1 + max((int(path.stem.split("-")[1]) for path in old), default=0)
-    path = directory / f"arrays-{n}.npz"
+    old = {int(found[1]): p for p in directory.iterdir() if (found := ARRAYS.fullmatch(p.name))}
+    path = directory / f"checkpoint-{1 + max(old, default=0)}.npz"
     with _replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
         _flush(file)
     body = {"schema": SCHEMA, "arrays": path.name, "sha256": _sha256(path), "record": record}
     write_json(directory / NAME, {**body, "checksum": _checksum(body)})
-    for stale in [*old, *directory.glob(".*.tmp")]:  # a kill leaves its temporary files
+    left = [p for p in directory.iterdir() if LEFT_BY_A_KILL.fullmatch(p.name)]
+    for stale in [*old.values(), *left]:
         stale.unlink(missing_ok=True)
 
 
@@ -53,15 +58,17 @@ def load(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise CheckpointError(f"{path} is not a checkpoint of schema {SCHEMA}; it says {found!r}")
     if body.pop("checksum", None) != _checksum(body):
         raise CheckpointError(f"{path} is damaged: its checksum does not match")
-    data = directory / str(body["arrays"])
+    if not (isinstance(body.get("record"), dict) and ARRAYS.fullmatch(str(body.get("arrays")))):
+        raise CheckpointError(f"{path} is not a checkpoint: it holds no record or names no arrays")
+    data = directory / body["arrays"]
     if not data.is_file():
         raise CheckpointError(f"{data} is missing")
-    if _sha256(data) != body["sha256"]:
+    if _sha256(data) != body.get("sha256"):
         raise CheckpointError(f"{data} is damaged: its checksum does not match")
     try:
         with np.load(data, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what NumPy and zipfile raise on a strange file is no short list
         raise CheckpointError(f"{data} cannot be read: {error}") from error
     return body["record"], arrays
 
@@ -77,6 +84,38 @@ def require_none(directory: Path) -> None:
         raise ValueError(f"{directory} holds a checkpoint; resume it, or name another directory")
 
 
+def require_writable(directory: Path) -> None:
+    """Make the directory; raise `OSError` naming it if it cannot be made or written into."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise OSError(f"{directory} cannot be written into: {reason}") from error
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Keep other runs out of the directory, by a lock that the system frees if this process dies.
+
+    Raises `CheckpointError` if another run holds it. Where the system has no such lock, nothing.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, and Python in a browser
+        yield
+        return
+    require_writable(directory)
+    with (directory / ".checkpoint.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CheckpointError(
+                f"another run is writing its checkpoints in {directory}"
+            ) from None
+        yield
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON so that `path` holds the old content or the new one, never half of it."""
     with _replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -89,7 +128,7 @@ def read_json(path: Path) -> Any:
     """Return what `write_json` wrote. Raises `CheckpointError` if it is no JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: it is no JSON ({error})") from error
 
 
@@ -113,10 +152,6 @@ class _replacing:
             self.temporary.replace(self.path)
         else:
             self.temporary.unlink(missing_ok=True)
-
-
-def _named_arrays(directory: Path) -> list[Path]:
-    return [p for p in directory.glob("arrays-*.npz") if p.stem.split("-")[1].isdigit()]
 
 
 def _flush(file: Any) -> None:

@@ -2,8 +2,9 @@
 
 Layer 5. Each episode begins with a seed of its own, drawn from the pool's generator. Gymnasium asks
 an environment to be a function of that seed and of the actions since, so the seed and the actions
-are a complete record of where the environment stands: a resumed run plays them again, and compares
-what the environment shows then with what it showed.
+are a complete record of where the environment stands. A resumed run plays them again, the last
+whole episode first, and compares rewards and observation with those that were met: an environment
+that remembers more than its seed, as a wrapper with running statistics does, is found out.
 
 At an end the observation that ended the episode is handed out and the environment is reset at once:
 every transition is a real one, and `terminated` and `truncated` stay apart.
@@ -70,22 +71,32 @@ class Pool(Protocol):
         """Close the environments."""
 
 
+@dataclass(eq=False)
+class Episode:
+    """What has to be played again to stand where an environment stands, and what it paid."""
+
+    seed: int
+    actions: list[Any]
+    rewards: list[float]
+
+
 class EnvPool:
     """A pool of single Gymnasium environments, stepped one after the other."""
 
     def __init__(self, envs: Sequence[gymnasium.Env], rng: np.random.Generator) -> None:
         if not envs:
             raise ValueError("envs is empty; a pool needs at least one environment")
+        if len({id(env.unwrapped) for env in envs}) < len(envs):
+            raise ValueError("envs holds the same environment twice; each must be one of its own")
         self.envs, self.rng = list(envs), rng
         check_spaces(self.envs[0])
         spec = self.envs[0].spec
         self.name = spec.id if spec is not None else type(self.envs[0].unwrapped).__name__
         space = self.envs[0].action_space
         self._box = space if isinstance(space, gymnasium.spaces.Box) else None
-        self._seeds = [0] * len(self.envs)
-        self._taken: list[list[np.ndarray]] = [[] for _ in self.envs]
-        shape = self.envs[0].observation_space.shape or ()
-        self.obs = np.empty((len(self.envs), *shape))
+        self._episodes: list[list[Episode]] = [[] for _ in self.envs]  # the last one and this one
+        self._shape = self.envs[0].observation_space.shape or ()
+        self.obs = np.empty((len(self.envs), *self._shape))
         for e in range(len(self.envs)):
             self._begin(e)
 
@@ -102,17 +113,24 @@ class EnvPool:
         rew, ended = np.empty(n), np.zeros((2, n), bool)
         final_obs = np.empty_like(self.obs)
         for e, action in enumerate(self._playable(act)):
-            final_obs[e], rew[e], ended[0, e], ended[1, e], _ = self.envs[e].step(action)
-            self._taken[e].append(action)
+            episode = self._episodes[e][-1]
+            episode.actions.append(np.copy(action))  # an environment may change what it is given
+            obs, rew[e], ended[0, e], ended[1, e], _ = self.envs[e].step(action)
+            episode.rewards.append(rew[e])
+            final_obs[e] = self._shown(obs)
         self.obs = final_obs.copy()
         for e in np.flatnonzero(ended.any(axis=0)).tolist():
             self._begin(e)
         return Transition(rew, ended[0], ended[1], final_obs)
 
     def snapshot(self) -> Snapshot:
-        arrays = {f"taken_{e}": np.array(taken) for e, taken in enumerate(self._taken)}
-        arrays["shown"] = self.obs.copy()
-        return {"seeds": list(self._seeds), "rng": self.rng.bit_generator.state}, arrays
+        seeds = [[episode.seed for episode in own] for own in self._episodes]
+        arrays = {"shown": self.obs.copy()}
+        for e, own in enumerate(self._episodes):
+            for k, episode in enumerate(own):
+                arrays[f"actions_{e}_{k}"] = np.array(episode.actions)
+                arrays[f"rewards_{e}_{k}"] = np.array(episode.rewards)
+        return {"seeds": seeds, "rng": self.rng.bit_generator.state}, arrays
 
     def restore(self, snapshot: Snapshot) -> None:
         record, arrays = snapshot
@@ -120,27 +138,55 @@ class EnvPool:
             raise ValueError(
                 f"the snapshot is of {len(record['seeds'])} environments; got {len(self.envs)}"
             )
-        for e, seed in enumerate(record["seeds"]):
-            self._seeds[e], self._taken[e] = seed, []
-            self.obs[e], _ = self.envs[e].reset(seed=seed)
-            for action in self._as_actions(arrays[f"taken_{e}"]):
-                self.obs[e] = self.envs[e].step(action)[0]
-                self._taken[e].append(action)
-            if not np.array_equal(self.obs[e], arrays["shown"][e]):
-                raise CheckpointError(
-                    f"{self.name} cannot be resumed: environment {e}, with the same seed and "
-                    "actions, does not come back to where it was"
+        for e, seeds in enumerate(record["seeds"]):
+            self._episodes[e] = []
+            for k, seed in enumerate(seeds):
+                self._begin(e, seed)
+                self._play(e, arrays[f"actions_{e}_{k}"])
+                same = np.array_equal(
+                    self._episodes[e][-1].rewards, arrays[f"rewards_{e}_{k}"], equal_nan=True
                 )
+                if not same:
+                    raise self._strange(e, "pays other rewards than it did")
+            if not np.array_equal(self.obs[e], arrays["shown"][e]):
+                raise self._strange(e, "does not come back to where it was")
         self.rng.bit_generator.state = record["rng"]
+
+    def _play(self, e: int, actions: np.ndarray) -> None:
+        """Play the actions in environment e; what ended stays where it ended."""
+        episode = self._episodes[e][-1]
+        for action in self._as_actions(actions):
+            episode.actions.append(np.copy(action))
+            obs, reward, *_ = self.envs[e].step(action)
+            episode.rewards.append(float(reward))
+            self.obs[e] = self._shown(obs)
+
+    def _strange(self, e: int, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.name} cannot be resumed: environment {e}, with the same seeds and actions, "
+            f"{what}. It remembers more than an episode's seed; of wrappers, those that "
+            "normalise by running statistics do"
+        )
 
     def close(self) -> None:
         for env in self.envs:
             env.close()
 
-    def _begin(self, e: int) -> None:
-        self._seeds[e] = int(self.rng.integers(2**31))
-        self._taken[e] = []
-        self.obs[e], _ = self.envs[e].reset(seed=self._seeds[e])
+    def _begin(self, e: int, seed: int | None = None) -> None:
+        seed = int(self.rng.integers(2**31)) if seed is None else seed
+        self._episodes[e] = [*self._episodes[e][-1:], Episode(seed, [], [])]
+        obs, _ = self.envs[e].reset(seed=seed)
+        self.obs[e] = self._shown(obs)
+
+    def _shown(self, obs: Any) -> np.ndarray:
+        """What an environment shows, unless it is of another shape than its space says."""
+        obs = np.asarray(obs)
+        if obs.shape != self._shape:
+            raise ValueError(
+                f"{self.name} shows an observation of shape {obs.shape}; "
+                f"its space says {self._shape}"
+            )
+        return obs
 
     def _playable(self, act: np.ndarray) -> list[Any]:
         """What the environments take: actions of a Box are brought within its bounds."""
@@ -189,14 +235,14 @@ class CartPolePool:
 
     def restore(self, snapshot: Snapshot) -> None:
         record, arrays = snapshot
-        if arrays["state"].shape != self.env.state.shape:
+        state, steps = arrays["state"].copy(), arrays["steps"].copy()
+        if state.shape != self.env.state.shape or steps.shape != self.env.steps.shape:
             raise ValueError(
-                f"the snapshot is of {arrays['state'].shape[1]} environments; "
-                f"got {self.env.num_envs}"
+                f"the snapshot is of {state.shape[-1]} environments; got {self.env.num_envs}"
             )
-        self.env.state, self.env.steps = arrays["state"].copy(), arrays["steps"].copy()
-        self.obs = self._shown()
         self.rng.bit_generator.state = record["rng"]
+        self.env.state, self.env.steps = state, steps
+        self.obs = self._shown()
 
     def close(self) -> None:
         self.env.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from .spaces import mlp_policy
 from .step_result import Step
 from .steps import euclidean_step, natural_step
 from .trust_region import trust_region_step
-from .validation import as_choice, as_count
+from .validation import as_choice, as_count, as_floats, as_indices
 from .value import Baseline
 
 METHODS = ("trpo", "npg", "vpg")
@@ -150,6 +151,7 @@ class Run:
         envs, env_arrays = self.pool.snapshot()
         record = {
             "env": self.pool.name,
+            "pool": type(self.pool).__name__,
             "method": self.method,
             "seed": self.seed,
             "settings": asdict(self.settings),
@@ -181,34 +183,57 @@ class Run:
         record, arrays = checkpoint.load(directory)
         mine = {
             "env": self.pool.name,
+            "pool": type(self.pool).__name__,
             "method": self.method,
             "seed": self.seed,
             **checkpoint.as_json(asdict(self.settings)),
         }
-        settings = record.get("settings", {})
-        theirs = {**{name: record.get(name) for name in ("env", "method", "seed")}, **settings}
+        settings = record.get("settings") or {}
+        theirs = {**{name: record.get(name) for name in ("env", "pool", "method", "seed")}}
+        theirs |= settings if isinstance(settings, dict) else {"settings": settings}
         for name in {**mine, **theirs}:
             if theirs.get(name) != mine.get(name):
                 raise checkpoint.CheckpointError(
                     f"the checkpoint in {directory} is of another run: its {name} is "
                     f"{theirs.get(name)!r}, not {mine.get(name)!r}"
                 )
-        env_arrays = {
-            name.removeprefix("env_"): array
-            for name, array in arrays.items()
-            if name.startswith("env_")
-        }
-        self.pool.restore((record["envs"], env_arrays))
-        self.theta, self.phi = arrays["theta"], arrays["phi"]
-        self.moments = Moments(
-            record["moments_count"], arrays["moments_mean"], arrays["moments_var"]
-        )
-        self.running.returns = arrays["running_returns"]
-        self.running.lengths = arrays["running_lengths"]
-        self.rng.bit_generator.state = record["rng"]
-        self.iteration, self.env_steps = record["iteration"], record["env_steps"]
-        self.episodes = record["episodes"]
+        try:
+            self._take_up(record, arrays)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise checkpoint.CheckpointError(
+                f"the checkpoint in {directory} does not fit this program: {error!r}"
+            ) from error
         return record
+
+    def _take_up(self, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Read all of a record before anything of the run is replaced."""
+
+        def like(own: np.ndarray, name: str) -> np.ndarray:
+            array = as_floats(name, arrays[name], own.shape)
+            if arrays[name].dtype != own.dtype:
+                raise ValueError(f"{name} has dtype {arrays[name].dtype}; expected {own.dtype}")
+            return array
+
+        theta, phi = like(self.theta, "theta"), like(self.phi, "phi")
+        mean, var = like(self.moments.mean, "moments_mean"), like(self.moments.var, "moments_var")
+        returns = like(self.running.returns, "running_returns")
+        lengths = as_indices(
+            "running_lengths", arrays["running_lengths"], 2**62, self.running.lengths.shape
+        )
+        counts = {
+            name: as_count(name, record[name], at_least=0)
+            for name in ("moments_count", "iteration", "env_steps", "episodes")
+        }
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = record["rng"]
+        prefix = "env_"
+        env_arrays = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+        self.pool.restore((record["envs"], env_arrays))
+        self.theta, self.phi, self.rng = theta, phi, rng
+        self.moments = Moments(counts["moments_count"], mean, var)
+        self.running.returns, self.running.lengths = returns, lengths
+        self.iteration, self.env_steps = counts["iteration"], counts["env_steps"]
+        self.episodes = counts["episodes"]
 
     def close(self) -> None:
         self.pool.close()
@@ -308,14 +333,18 @@ def train(
         On settings or spaces that do not fit, and if `directory` holds a checkpoint and `resume` is
         false, before anything is run.
     CheckpointError
-        If the checkpoint is damaged or of another run.
+        If the checkpoint is damaged or of another run, or another run is writing there.
+    OSError
+        If `directory` cannot be written into.
     EnvironmentFault
         If an environment gives what is not finite; the last checkpoint is good.
     """
     total_steps = as_count("total_steps", total_steps, at_least=1)
     place = None if directory is None else Path(directory)
-    if place is not None and not resume:
-        checkpoint.require_none(place)
+    if place is not None:
+        checkpoint.require_writable(place)
+        if not resume:
+            checkpoint.require_none(place)
     run = Run(env, method, seed=seed, settings=settings_for(env, **changes))
     if resume and place is not None and checkpoint.exists(place):
         run.restore(place)
@@ -326,7 +355,10 @@ def _iterations(
     run: Run, total_steps: int, place: Path | None, progress: bool
 ) -> Iterator[Iteration]:
     try:
-        with bar(total_steps, done=run.env_steps, unit="step", show=progress) as shown:
+        with (
+            nullcontext() if place is None else checkpoint.held(place),
+            bar(total_steps, done=run.env_steps, unit="step", show=progress) as shown,
+        ):
             while run.env_steps < total_steps:
                 record = run.step()
                 if place is not None:

@@ -8,6 +8,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -36,7 +37,7 @@ def saved(directory, **options):
 
 
 def arrays_file(directory) -> Path:
-    (path,) = directory.glob("arrays-*.npz")
+    (path,) = directory.glob("checkpoint-*.npz")
     return path
 
 
@@ -68,7 +69,7 @@ def test_what_was_saved_is_loaded_bit_by_bit(tmp_path):
 def test_a_checkpoint_is_two_files_whatever_was_there_before(tmp_path):
     for n in range(3):
         checkpoint.save(tmp_path, {"n": n}, {"n": np.array(n)})
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["arrays-3.npz", "checkpoint.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-3.npz", "checkpoint.json"]
     record, arrays = checkpoint.load(tmp_path)
     assert record["n"] == arrays["n"] == 2
 
@@ -97,7 +98,10 @@ def test_objects_cannot_be_loaded_even_with_a_right_checksum(tmp_path):
 
 
 def test_files_beside_it_are_left_alone(tmp_path):
-    others = ["arrays-old.npz", "notes.txt", "result.json"]
+    others = [
+        "arrays-1.npz", "checkpoint-old.npz", "checkpoint-07.npz", "checkpoint-\u00b2.npz",
+        "notes.txt", "result.json", ".notes.tmp", ".run.json.12.tmp",
+    ]  # fmt: skip
     for name in others:
         (tmp_path / name).write_text("mine")
     for _ in range(2):
@@ -222,20 +226,20 @@ def swap_arrays(directory):
 JSON = "checkpoint.json"
 DAMAGES = {
     "JSON missing": (lambda d: (d / JSON).unlink(), "there is no checkpoint in"),
-    "arrays missing": (lambda d: arrays_file(d).unlink(), "arrays-1.npz is missing"),
+    "arrays missing": (lambda d: arrays_file(d).unlink(), "checkpoint-1.npz is missing"),
     "JSON empty": (write(JSON, b""), "damaged: it is no JSON"),
     "JSON cut in half": (lambda d: cut(d / JSON, 0.5), "damaged: it is no JSON"),
     "JSON not UTF-8": (write(JSON, b"\xff\xfe{}"), "damaged: it is no JSON"),
     "JSON of another kind": (write(JSON, b"[1, 2]"), "not a checkpoint of schema .* 'list'"),
     "JSON of another program": (write(JSON, b'{"version": 3}'), "not a checkpoint of schema"),
-    "a later schema": (rewritten(schema="npgkit-checkpoint/2"), "says 'npgkit-checkpoint/2'"),
+    "a later schema": (rewritten(schema="npgkit-checkpoint/3"), "says 'npgkit-checkpoint/3'"),
     "no checksum": (rewritten(checksum=None), "damaged: its checksum"),
     "an edited record": (with_record(seed=1), "damaged: its checksum"),
-    "another arrays file named": (rewritten(arrays="arrays-7.npz"), "damaged: its checksum"),
-    "arrays empty": (lambda d: cut(arrays_file(d), 0), "arrays-1.npz is damaged"),
-    "arrays cut in half": (lambda d: cut(arrays_file(d), 0.5), "arrays-1.npz is damaged"),
-    "arrays cut by a byte": (lambda d: cut(arrays_file(d), 0.9999), "arrays-1.npz is damaged"),
-    "arrays of another": (swap_arrays, "arrays-1.npz is damaged"),
+    "another arrays file named": (rewritten(arrays="checkpoint-7.npz"), "damaged: its checksum"),
+    "arrays empty": (lambda d: cut(arrays_file(d), 0), "checkpoint-1.npz is damaged"),
+    "arrays cut in half": (lambda d: cut(arrays_file(d), 0.5), "checkpoint-1.npz is damaged"),
+    "arrays cut by a byte": (lambda d: cut(arrays_file(d), 0.9999), "checkpoint-1.npz is damaged"),
+    "arrays of another": (swap_arrays, "checkpoint-1.npz is damaged"),
     "a directory for the JSON": (
         lambda d: ((d / JSON).unlink(), (d / JSON).mkdir()),
         "damaged: it is no JSON",
@@ -289,6 +293,120 @@ def test_no_flip_of_any_bit_of_the_json_changes_what_is_loaded(tmp_path):
             assert record == {"seed": 17, "x": 1.5e-7}
             np.testing.assert_array_equal(arrays["a"], np.arange(3))
     assert loaded < 5
+
+
+# Whole, and wrong -------------------------------------------------------------------------------
+
+
+def resealed(change):
+    """Changes the record and the arrays and gives them right checksums, as a program would."""
+
+    def damage(directory):
+        record, arrays = checkpoint.load(directory)
+        change(record, arrays)
+        checkpoint.save(directory, record, arrays)
+
+    return damage
+
+
+def resealed_body(**changes):
+    def damage(directory):
+        path = directory / JSON
+        body = {**json.loads(path.read_text()), **changes}
+        body.pop("checksum")
+        body = {name: value for name, value in body.items() if value is not None}
+        path.write_text(json.dumps({**body, "checksum": checkpoint._checksum(body)}))
+
+    return damage
+
+
+def put(**values):
+    return resealed(lambda record, arrays: arrays.update(values))
+
+
+def note(**values):
+    return resealed(lambda record, arrays: record.update(values))
+
+
+FIT, NOT_ONE = "does not fit this program", "is not a checkpoint"
+WRONG = {
+    "no record": (resealed_body(record=None), NOT_ONE),
+    "a record that is a list": (resealed_body(record=[1]), NOT_ONE),
+    "no arrays named": (resealed_body(arrays=None), NOT_ONE),
+    "arrays elsewhere": (resealed_body(arrays="../elsewhere.npz"), NOT_ONE),
+    "no checksum of the arrays": (resealed_body(sha256=None), "damaged"),
+    "settings that are none": (note(settings=None), "another run"),
+    "settings that are a list": (note(settings=[1]), "another run"),
+    "no generator": (resealed(lambda record, arrays: record.pop("rng")), FIT),
+    "a generator of another kind": (note(rng={"bit_generator": "MT19937"}), FIT),
+    "no count": (resealed(lambda record, arrays: record.pop("iteration")), FIT),
+    "a count that is a word": (note(iteration="x"), FIT),
+    "a negative count": (note(env_steps=-1), FIT),
+    "no theta": (resealed(lambda record, arrays: arrays.pop("theta")), FIT),
+    "theta of another length": (put(theta=np.zeros(3, np.float32)), FIT),
+    "theta in double precision": (
+        resealed(lambda r, a: a.update(theta=a["theta"].astype(np.float64))),
+        FIT,
+    ),
+    "phi that is not finite": (resealed(lambda r, a: a["phi"].fill(np.nan)), FIT),
+    "moments that are words": (put(moments_mean=np.array(["a"] * 4)), FIT),
+    "returns that are not finite": (resealed(lambda r, a: a["running_returns"].fill(np.inf)), FIT),
+    "environments of another kind": (note(pool="EnvPool"), "another run: its pool is 'EnvPool'"),
+    "no environments": (note(envs={}), FIT),
+    "JSON too deep": (write(JSON, b"[" * 100_000), "damaged: it is no JSON"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), WRONG.values(), ids=WRONG)
+def test_a_whole_checkpoint_with_something_wrong_in_it_is_refused_and_changes_nothing(
+    damage, message, tmp_path
+):
+    saved(tmp_path)
+    damage(tmp_path)
+    tried = run()
+    with pytest.raises(CheckpointError, match=message):
+        tried.restore(tmp_path)
+    assert_untouched(tried)
+
+
+def test_the_poles_of_an_id_are_not_resumed_by_a_function_that_makes_them(tmp_path):
+    """One is a vector environment, the other single ones: they do not stand alike."""
+    settings = vars(settings_for("CartPole-v1", **SMALL))
+    list(train("CartPole-v1", seed=0, total_steps=40, directory=tmp_path, **settings))
+    with pytest.raises(CheckpointError, match="its pool is 'CartPolePool', not 'EnvPool'"):
+        train(
+            lambda: gymnasium.make("CartPole-v1"),
+            seed=0, total_steps=80, directory=tmp_path, resume=True, **settings,
+        )  # fmt: skip
+
+
+# Where it goes ----------------------------------------------------------------------------------
+
+
+def test_two_runs_cannot_write_into_one_directory(tmp_path):
+    pytest.importorskip("fcntl")
+    one = train("CartPole-v1", seed=0, total_steps=80, directory=tmp_path, **SMALL)
+    next(one)
+    other = train("CartPole-v1", seed=0, total_steps=80, directory=tmp_path, resume=True, **SMALL)
+    with pytest.raises(CheckpointError, match="another run is writing"):
+        next(other)
+    assert next(one).iteration == 2
+    one.close()
+    again = train("CartPole-v1", seed=0, total_steps=120, directory=tmp_path, resume=True, **SMALL)
+    assert next(again).iteration == 3
+
+
+def test_a_place_that_cannot_be_written_into_is_found_before_anything_runs(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(Run, "__init__", interrupt)
+    with pytest.raises(OSError, match="file cannot be written into: it is a file"):
+        train("CartPole-v1", seed=0, total_steps=40, directory=tmp_path / "file", **SMALL)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_looking_whether_a_place_can_be_written_into_leaves_nothing_there(tmp_path):
+    checkpoint.require_writable(tmp_path / "new" / "place")
+    assert list((tmp_path / "new" / "place").iterdir()) == []
 
 
 # Of another run ---------------------------------------------------------------------------------

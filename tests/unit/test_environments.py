@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from npgkit import CheckpointError
 from npgkit.environments import CartPolePool, EnvPool, make_pool
 
 
@@ -222,6 +223,75 @@ def test_a_snapshot_of_another_number_of_environments_is_refused(name):
         make_pool(name, 2, rng()).restore(snapshot)
 
 
+class Moody(gymnasium.Wrapper):
+    """Pays by what it remembers from before the episode."""
+
+    def __init__(self, env, remembers):
+        super().__init__(env)
+        self.remembers, self.steps, self.mass, self.chance = remembers, 0, 1.0, rng(5)
+
+    def reset(self, **options):
+        self.mass = self.chance.uniform(1, 2) if self.remembers == "a draw at the reset" else 1.0
+        return super().reset(**options)
+
+    def step(self, action):
+        obs, reward, *ends = super().step(action)
+        self.steps += 1
+        if self.remembers == "its age":
+            reward *= 1 + self.steps
+        elif self.remembers == "noise":
+            reward += self.chance.normal()
+        return obs, float(self.mass * reward), *ends
+
+
+@pytest.mark.parametrize("remembers", ["its age", "noise", "a draw at the reset"])
+@pytest.mark.parametrize("at", [90, 100])
+def test_a_reward_that_more_than_the_seed_decides_is_found_out(remembers, at):
+    """Also at the first step of an episode, when only the last one has paid anything.
+
+    The first two episodes are all there is to remember, and played again whole.
+    """
+
+    def make():
+        return Moody(gymnasium.make("Pendulum-v1", max_episode_steps=30), remembers)
+
+    pool = make_pool(make, 2, rng())
+    for act in random_actions(pool, at):
+        pool.step(act)
+    with pytest.raises(CheckpointError, match=r"environment 0, .* pays other rewards"):
+        make_pool(make, 2, rng()).restore(pool.snapshot())
+
+
+def test_a_wrapper_with_running_statistics_is_found_out():
+    def make():
+        return gymnasium.wrappers.NormalizeReward(gymnasium.make("Pendulum-v1"))
+
+    pool = make_pool(make, 1, rng())
+    for act in random_actions(pool, 610):
+        pool.step(act)
+    with pytest.raises(CheckpointError, match="normalise by running statistics"):
+        make_pool(make, 1, rng()).restore(pool.snapshot())
+
+
+class Greedy(gymnasium.ActionWrapper):
+    """Changes the array it is given."""
+
+    def action(self, action):
+        action *= 0.5
+        return action
+
+
+def test_an_action_changed_in_place_is_played_again_as_it_was():
+    def make():
+        return Greedy(gymnasium.make("Pendulum-v1"))
+
+    pool, other = make_pool(make, 2, rng()), make_pool(make, 2, rng())
+    for act in random_actions(pool, 10):
+        pool.step(act)
+    other.restore(pool.snapshot())
+    np.testing.assert_array_equal(other.obs, pool.obs)
+
+
 # Making them ------------------------------------------------------------------------------------
 
 
@@ -244,9 +314,24 @@ def test_closing_a_pool_closes_every_environment():
     assert closed == [0, 1, 2]
 
 
+class Misshapen(gymnasium.Env):
+    observation_space, action_space = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1), {}
+
+
 BAD = {
     "no environments": (lambda: EnvPool([], rng()), "envs is empty"),
     "n 0": (lambda: make_pool("CartPole-v1", 0, rng()), "n_envs must be .* >= 1; got 0"),
+    "the same environment twice": (
+        lambda: EnvPool([gymnasium.make("CartPole-v1")] * 2, rng()),
+        "envs holds the same environment twice",
+    ),
+    "an observation of another shape": (
+        lambda: make_pool(lambda: Misshapen(), 1, rng()),
+        r"Misshapen shows an observation of shape \(1,\); its space says \(3,\)",
+    ),
     "n not whole": (lambda: make_pool("Pendulum-v1", 1.5, rng()), "n_envs must be a whole number"),
 }
 

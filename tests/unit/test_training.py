@@ -286,6 +286,20 @@ def test_equal_advantages_stay_finite_and_move_nothing():
     np.testing.assert_array_equal(training._normalised(np.full(7, 3.0)), 0.0)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, -1e-8, 1e8])
+def test_advantages_that_differ_by_rounding_are_equal(value):
+    """The mean of sixty times .1 is not .1, and what is left over is no advantage."""
+    np.testing.assert_array_equal(training._normalised(np.full(60, value)), 0.0)
+    np.testing.assert_array_equal(training._normalised(value * (1 + 1e-9 * np.arange(60))), 0.0)
+
+
+def test_normalised_advantages_have_mean_0_and_deviation_1():
+    adv = np.random.default_rng(0).normal(size=500) * 1e-6 + 3e-6
+    normalised = training._normalised(adv).astype(np.float64)
+    assert normalised.mean() == pytest.approx(0, abs=1e-6)
+    assert normalised.std() == pytest.approx(1, abs=1e-6)
+
+
 def test_rollouts_without_an_end_have_no_return():
     (record,) = train("Pendulum-v1", seed=0, total_steps=100, **SMALL)
     assert math.isnan(record.mean_return)
