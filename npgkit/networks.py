@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .validation import as_count, as_floats, as_indices
+from .validation import as_count, as_floats, as_indices, require_shape
 
 BLOCK = 1024
 """Rows that a multilayer perceptron handles at a time: what one layer hands to the next then stays
@@ -133,17 +133,23 @@ class MLP:
     n_outputs: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        for size in (self.n_inputs, *self.hidden, self.n_outputs):
+        if not isinstance(self.hidden, list | tuple):
+            raise ValueError(f"hidden must be a list of sizes; got {self.hidden!r}")
+        n_inputs, *hidden, n_outputs = (
             as_count("the size of each layer", size, at_least=1)
+            for size in (self.n_inputs, *self.hidden, self.n_outputs)
+        )
+        object.__setattr__(self, "n_inputs", n_inputs)
+        object.__setattr__(self, "hidden", tuple(hidden))
+        object.__setattr__(self, "n_outputs", n_outputs)
 
-    @property
-    def layers(self) -> list[tuple[int, int]]:
+    @functools.cached_property  # asked for at every step of every environment
+    def layers(self) -> tuple[tuple[int, int], ...]:
         """Fan-in and fan-out of each layer."""
         sizes = (self.n_inputs, *self.hidden, self.n_outputs)
-        return list(itertools.pairwise(sizes))
+        return tuple(itertools.pairwise(sizes))
 
-    @property
+    @functools.cached_property
     def n_params(self) -> int:
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in self.layers)
 
@@ -155,8 +161,9 @@ class MLP:
         drawn[-2] *= 0.01
         return np.concatenate(drawn)
 
-    def unpack(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return views (W, b) of theta, one pair a layer."""
+    def unpack(self, theta: np.ndarray, name: str = "theta") -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return views (W, b) of theta, one pair a layer; `name` is for the message."""
+        require_shape(name, theta, (self.n_params,))
         pairs, at = [], 0
         for fan_in, fan_out in self.layers:
             end = at + fan_in * fan_out
@@ -187,7 +194,7 @@ class MLP:
             return [1 - a * a for a in h[1:]]
 
         def jvp(v: np.ndarray) -> np.ndarray:
-            (dW, db), *tangents = self.unpack(v)
+            (dW, db), *tangents = self.unpack(v, "v")
             dz = obs @ dW
             dz += db
             layers = zip(slopes(), h[1:], weights[1:], tangents, strict=True)
@@ -264,6 +271,7 @@ class WithFreeOutputs:
         return np.concatenate([inner, np.zeros(self.n_free, inner.dtype)])
 
     def linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
+        require_shape("theta", theta, (self.n_params,))
         n_inner, k_inner = self.network.n_params, self.network.n_outputs
         inner = self.network.linearize(theta[:n_inner], obs)
 
@@ -271,6 +279,7 @@ class WithFreeOutputs:
             return np.hstack([out, np.broadcast_to(free, (len(out), self.n_free))])
 
         def jvp(v: np.ndarray) -> np.ndarray:
+            require_shape("v", v, (self.n_params,))
             return append(inner.jvp(v[:n_inner]), v[n_inner:])
 
         def vjp(u: np.ndarray) -> np.ndarray:

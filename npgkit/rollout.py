@@ -15,13 +15,16 @@ import numpy as np
 
 from .environments import EnvPool, Pool, Transition
 from .policy import Policy
-from .validation import as_count, as_floats, as_generator, as_scalar, require_shape
+from .validation import as_count, as_flags, as_floats, as_generator, as_scalar
 
 Look = Callable[[np.ndarray], np.ndarray]
 
+LARGEST = 1e30
+"""The largest reward or observation taken: what is made of it has to fit into float32."""
+
 
 class EnvironmentFault(RuntimeError):
-    """A reward or an observation that is not finite; the message names where it came from."""
+    """A reward or an observation not finite or too large; the message names where it came from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +107,12 @@ def collect(
     Raises
     ------
     EnvironmentFault
-        If a reward or an observation is not finite.
+        If a reward or an observation is not finite, or larger than `LARGEST`.
     TypeError
-        If the spaces are not supported.
+        If `envs` is something else, or the spaces are not supported.
     """
     n_steps, rng = as_count("n_steps", n_steps, at_least=1), as_generator("rng", rng)
-    pool: Pool = EnvPool(envs, rng) if isinstance(envs, Sequence) else envs
+    pool = _as_pool(envs, rng)
     n_envs = len(pool.obs)
     running = Running(n_envs) if running is None else running
     seen: list[tuple[np.ndarray, ...]] = []
@@ -168,22 +171,25 @@ def gae(
     gamma, lam : float
         Discount and the share of the next advantage, both in [0, 1].
 
-    Raises `ValueError` if shapes differ or an entry is not finite.
+    Raises `ValueError` if shapes differ, an entry is not finite, or an end is neither 0 nor 1; and
+    if the advantages overflow.
     Implements: eq. (eq-gae), chapter 8. Source: Schulman et al. (2016).
     """
     rew = as_floats("rew", rew, ("T", "E"))
     values = as_floats("values", values, rew.shape)
     next_values = as_floats("next_values", next_values, rew.shape)
     gamma, lam = as_unit("gamma", gamma), as_unit("lam", lam)
-    terminated, truncated = np.asarray(terminated, bool), np.asarray(truncated, bool)
-    require_shape("terminated", terminated, rew.shape)
-    require_shape("truncated", truncated, rew.shape)
-    delta = rew + gamma * np.where(terminated, 0.0, next_values) - values
+    terminated = as_flags("terminated", terminated, rew.shape)
+    truncated = as_flags("truncated", truncated, rew.shape)
     carry = np.where(terminated | truncated, 0.0, gamma * lam)
-    adv = np.empty_like(delta)
-    ahead = np.zeros(rew.shape[1])
-    for t in range(len(rew) - 1, -1, -1):
-        ahead = adv[t] = delta[t] + carry[t] * ahead
+    with np.errstate(over="ignore", invalid="ignore"):
+        delta = rew + gamma * np.where(terminated, 0.0, next_values) - values
+        adv = np.empty_like(delta)
+        ahead = np.zeros(rew.shape[1])
+        for t in range(len(rew) - 1, -1, -1):
+            ahead = adv[t] = delta[t] + carry[t] * ahead
+    if not np.isfinite(adv).all():
+        raise ValueError("the advantages are not finite; rewards or values are too large")
     return adv
 
 
@@ -196,22 +202,32 @@ def as_unit(name: str, value: float) -> float:
 
 
 def require_finite_step(pool: Pool, t: int, step: Transition) -> None:
-    """Raise `EnvironmentFault` unless all that the pool gave and shows after step t is finite."""
+    """Raise `EnvironmentFault` unless all that the pool gave and shows after step t can be used."""
     require_finite(
         pool, t, ("reward", step.rew), ("observation", step.final_obs), ("observation", pool.obs)
     )
 
 
 def require_finite(pool: Pool, t: int, *named: tuple[str, np.ndarray]) -> None:
-    """Raise `EnvironmentFault` for the first entry of the arrays (E, ...) that is not finite."""
+    """Raise `EnvironmentFault` for the first entry of (E, ...) not finite or above `LARGEST`."""
     for name, array in named:
-        finite = np.isfinite(array)
-        if finite.all():
+        size = np.abs(array)
+        if size.max() <= LARGEST:  # false for NaN, too
             continue
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        index = tuple(int(i) for i in np.argwhere(~(size <= LARGEST))[0])
         e, *entry = index
         where = f", entry {entry}" if entry else ""
+        large = ", too large" if np.isfinite(array[index]) else ""
         raise EnvironmentFault(
             f"{name} of environment {e} ({pool.name}) at step {t} of the rollout is "
-            f"{array[index]}{where}; rewards and observations must be finite"
+            f"{array[index]}{where}{large}; rewards and observations must be finite and at most "
+            f"{LARGEST:g} in size"
         )
+
+
+def _as_pool(envs: Pool | Sequence[gymnasium.Env], rng: np.random.Generator) -> Pool:
+    if not isinstance(envs, Sequence) and all(hasattr(envs, a) for a in ("name", "obs", "step")):
+        return envs
+    if isinstance(envs, Sequence) and all(isinstance(env, gymnasium.Env) for env in envs):
+        return EnvPool(envs, rng)
+    raise TypeError(f"envs must be a sequence of environments or a Pool; got {envs!r}")

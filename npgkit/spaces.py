@@ -2,7 +2,8 @@
 
 Layer 5. A `Discrete` action space gets a Categorical on top of the network, a `Box` of actions a
 diagonal Gaussian whose log standard deviations are free parameters. Observations are a `Box`, read
-as a flat vector. Other spaces are refused with the wrapper that turns them into one of these.
+as a flat vector. Other spaces are refused with the wrapper that turns them into one of these, where
+there is one.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ FLATTEN_ACTIONS = (
     "as its function and gymnasium.spaces.flatten_space(env.action_space) as its space"
 )
 COUNT_ACTIONS = (
-    "wrap the environment in gymnasium.wrappers.TransformAction, with a function that makes one of "
-    "its n actions of each number 0, ..., n - 1, and gymnasium.spaces.Discrete(n) as its space"
+    "wrap the environment in gymnasium.wrappers.TransformAction, with a function that makes an "
+    "action of each number 0, ..., n - 1, and gymnasium.spaces.Discrete(n) as its space"
 )
+NO_VECTOR = "its elements differ in size, and no wrapper makes a vector of them"
 
 
 def mlp_policy(
@@ -33,7 +35,8 @@ def mlp_policy(
 ) -> Policy:
     """Return a policy with tanh layers of the given sizes for an environment's spaces.
 
-    Raises `TypeError` for a space that is not supported, naming the wrapper that helps.
+    Raises `TypeError` for a space that is not supported, naming the wrapper that helps, and
+    `ValueError` for sizes that are none.
     """
     inputs = observation_size(obs_space)
     if isinstance(act_space, spaces.Discrete):
@@ -42,23 +45,23 @@ def mlp_policy(
         n_actions = as_count("act_space.n", act_space.n, at_least=2)
         return Policy(MLP(inputs, hidden, n_actions), Categorical(n_actions))
     if isinstance(act_space, spaces.Box):
-        act_dim = math.prod(act_space.shape)
+        act_dim = _box_size("action", act_space)
         network = WithFreeOutputs(MLP(inputs, hidden, act_dim), act_dim)
         return Policy(network, DiagGaussian(act_dim))
-    advice = COUNT_ACTIONS if _has_choices(act_space) else FLATTEN_ACTIONS
+    flatten = COUNT_ACTIONS if _has_choices(act_space) else FLATTEN_ACTIONS
+    advice = flatten if act_space.is_np_flattenable else NO_VECTOR
     raise TypeError(f"the action space must be Discrete or Box; got {_kind(act_space)}: {advice}")
 
 
 def observation_size(obs_space: spaces.Space) -> int:
     """Return the length of an observation as a flat vector.
 
-    Raises `TypeError` for anything but a `Box`.
+    Raises `TypeError` for anything but a `Box` with entries.
     """
     if isinstance(obs_space, spaces.Box):
-        return max(1, math.prod(obs_space.shape))
-    raise TypeError(
-        f"the observation space must be a Box; got {_kind(obs_space)}: {FLATTEN_OBSERVATIONS}"
-    )
+        return _box_size("observation", obs_space)
+    advice = FLATTEN_OBSERVATIONS if obs_space.is_np_flattenable else NO_VECTOR
+    raise TypeError(f"the observation space must be a Box; got {_kind(obs_space)}: {advice}")
 
 
 def check_spaces(env: gymnasium.Env) -> None:
@@ -66,12 +69,19 @@ def check_spaces(env: gymnasium.Env) -> None:
     mlp_policy(env.observation_space, env.action_space, hidden=())
 
 
+def _box_size(name: str, space: spaces.Box) -> int:
+    size = math.prod(space.shape)
+    if size == 0:
+        raise TypeError(f"the {name} space has no entries; got {space}")
+    return size
+
+
 def _has_choices(space: spaces.Space) -> bool:
-    """Whether a part of the space is one of n: flat it is one-hot, which no Gaussian draws."""
+    """Whether a part of the space is one of n: a choice, which no Gaussian draws."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         parts = space.values() if isinstance(space, spaces.Dict) else space
         return any(_has_choices(part) for part in parts)
-    return isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
+    return isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.OneOf | spaces.Text)
 
 
 def _kind(space: spaces.Space) -> str:

@@ -119,11 +119,15 @@ class Start:
     def measure(self, new: np.ndarray, kl_direction: str) -> tuple[float, float | None]:
         """Return the mean KL between `new` and theta, and the surrogate's gain (None without logp).
 
+        The gain is NaN where `new` gives an action of the batch a log-probability that is not
+        finite: its ratio may be a zero that looks harmless, but nothing can be learnt from there.
         Raises `ValueError` where a map of coordinates is not defined at `new`.
         """
         with np.errstate(all="ignore"):
             out = self.policy.linearize(new, self.batch.obs).out
             kl = mean_kl_of_outputs(self.policy, out, self.at.out, self.batch, kl_direction)
+            if not np.isfinite(self.policy.distribution.logp(out, self.batch.act)).all():
+                return kl, np.nan
             if self.batch.logp is None:
                 return kl, None
             return kl, surrogate_gain_of_outputs(self.policy, out, self.at.out, self.batch)

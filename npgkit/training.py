@@ -337,7 +337,7 @@ def train(
     OSError
         If `directory` cannot be written into.
     EnvironmentFault
-        If an environment gives what is not finite; the last checkpoint is good.
+        If an environment gives what is not finite or too large; the last checkpoint is good.
     """
     total_steps = as_count("total_steps", total_steps, at_least=1)
     place = None if directory is None else Path(directory)

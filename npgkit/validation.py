@@ -6,6 +6,7 @@ that is refused) are not this module's business: they come back as results with 
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,19 @@ def as_indices(name: str, value: Any, size: int, shape: Shape | None = None) -> 
     return array
 
 
+def as_flags(name: str, value: Any, shape: Shape | None = None) -> np.ndarray:
+    """Return `value` as an array of bool; numbers that are 0 or 1 will do."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold booleans; got {_brief(value)}")
+    require_shape(name, array, shape)
+    other = (array != 0) & (array != 1)
+    if other.any():
+        index = tuple(int(i) for i in np.argwhere(other)[0])
+        raise ValueError(f"{name}{list(index)} is {array[index]}; expected a boolean, 0 or 1")
+    return array.astype(bool)
+
+
 def require_shape(name: str, array: np.ndarray, shape: Shape | None) -> None:
     """Raise unless `array` has the shape asked for."""
     if shape is None:
@@ -84,7 +98,7 @@ def as_scalar(
     at_least: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return `value` as a finite float within the bounds given."""
+    """Return `value` as a finite float within the bounds given; text and booleans are none."""
     bounds = [
         f"{sign} {bound:g}"
         for sign, bound in ((">", above), (">=", at_least), ("<", below))
@@ -92,8 +106,10 @@ def as_scalar(
     ]
     wanted = f"a finite number {' and '.join(bounds)}".strip()
     try:
+        if isinstance(value, str | bytes | bool | np.bool_):
+            raise TypeError("not a number, though float() would take it")
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be {wanted}; got {_brief(value)}") from error
     inside = (
         np.isfinite(number)
@@ -108,6 +124,9 @@ def as_scalar(
 
 def as_count(name: str, value: Any, *, at_least: int) -> int:
     """Return `value` as an int of at least `at_least`; 3.0 is one, 2.5 is not."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if whole and value >= at_least:
+        return int(value)  # not by way of a float: above 2^53 two seeds would be one
     number = as_scalar(name, value, at_least=at_least)
     if number != int(number):
         raise ValueError(f"{name} must be a whole number; got {number:g}")

@@ -7,6 +7,7 @@ import pytest
 
 import npgkit
 from npgkit import MDP, Batch, Policy
+from npgkit.validation import as_count
 from tests.support import softmax_case, two_rooms_case
 
 NAN, INF = float("nan"), float("inf")
@@ -196,8 +197,8 @@ CASES = {
 }
 for NAME, GIVEN in (("natural_step", {}), ("kl_step", {}), ("trust_region_step", {"damping": 0.1})):
     GIVEN = {"epsilon": 0.1, **GIVEN}
-    for VALUE in (0.0, -0.1, NAN, INF, None, "big"):
-        CASES[f"{NAME} epsilon {VALUE}"] = (
+    for VALUE in (0.0, -0.1, NAN, INF, None, "big", "0.5", b"0.5", True, np.True_, 10**400):
+        CASES[f"{NAME} epsilon {VALUE!r:.20}"] = (
             step(NAME, **{**GIVEN, "epsilon": VALUE}),
             "epsilon must be .* got",
         )
@@ -227,10 +228,27 @@ CASES["trust_region_step without logp"] = (
 )
 
 
+for VALUE in (True, np.True_, "3", None, -1, -(10**400), 2.5):
+    CASES[f"a count of {VALUE!r:.20}"] = (
+        lambda value=VALUE: as_count("seed", value, at_least=0),
+        "seed must be a .* number.*; got ",
+    )
+
+
 @pytest.mark.parametrize(("call", "message"), CASES.values(), ids=CASES)
 def test_a_bad_call_names_the_argument_and_what_came(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "value", [0, 2**53 + 1, 10**400, np.uint64(2**63 + 1), np.int8(3), 3.0, 1e5, np.float32(7)]
+)
+def test_a_whole_number_is_counted_to_its_last_digit(value):
+    """By way of a float two seeds above 2^53 would be one, and 10^400 none."""
+    count = as_count("seed", value, at_least=0)
+    assert type(count) is int
+    assert count == value
 
 
 def test_arguments_are_left_as_they_were():

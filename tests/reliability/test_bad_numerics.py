@@ -80,6 +80,18 @@ def test_a_step_that_overflows_is_refused():
     assert_refused(result, theta, "not finite")
 
 
+@pytest.mark.parametrize("with_logp", [True, False])
+def test_a_step_to_where_the_batchs_actions_are_impossible_is_refused(with_logp):
+    """A deviation of exp(-70): in float32 log p is -inf, the KL finite, each ratio 0."""
+    policy, theta = npgkit.gaussian_linear(1, 1), np.zeros(2, np.float32)
+    obs, act = np.ones((2, 1), np.float32), np.array([[0.0], [1.0]], np.float32)
+    logp = policy.logp(theta, obs, act)
+    batch = Batch(obs, act, np.array([1.0, -1.0], np.float32), logp=logp if with_logp else None)
+    step = euclidean_step(policy, theta, batch, alpha=140.0)
+    assert np.isfinite(npgkit.mean_kl(policy, theta + 140 * step.direction, theta, batch))
+    assert_refused(step, theta, "the KL or the surrogate of the step is not finite")
+
+
 def test_an_unsolved_system_is_refused_unless_stopping_early_was_asked_for():
     """A gradient outside the range of F: the score of a state with no weight in F's average."""
     policy, theta, batch = sampled_case(npgkit.softmax_linear(3, 4), n=60)

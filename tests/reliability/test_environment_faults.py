@@ -180,7 +180,7 @@ class Huge(gymnasium.Env):
 
     def step(self, action):
         self.t += 1
-        return np.array([self.np_random.normal() * 1e30]), 1e15, self.t == 5, False, {}
+        return np.array([self.np_random.normal() * 1e29]), 1e15, self.t == 5, False, {}
 
 
 def test_huge_but_finite_numbers_train_to_finite_parameters():

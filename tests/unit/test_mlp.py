@@ -103,6 +103,33 @@ def test_a_layer_without_units_is_refused(sizes):
         MLP(*sizes)
 
 
+def test_sizes_are_kept_as_whole_numbers():
+    net = MLP(3.0, [np.int64(4), 5.0], 2.0)
+    assert net == NET
+    assert {type(size) for size in (net.n_inputs, *net.hidden, net.n_outputs)} == {int}
+    np.testing.assert_array_equal(
+        net.init(np.random.default_rng(0)), NET.init(np.random.default_rng(0))
+    )
+
+
+def test_one_number_is_no_list_of_sizes():
+    with pytest.raises(ValueError, match="hidden must be a list of sizes; got 64"):
+        MLP(3, 64, 2)
+
+
+@pytest.mark.parametrize("net", [NET, npgkit.WithFreeOutputs(NET, 3)], ids=["MLP", "with free"])
+@pytest.mark.parametrize("more", [-2, -1, 1])
+@pytest.mark.parametrize("rows", [6, networks.BLOCK + 1])
+def test_parameters_and_directions_of_another_length_are_refused(net, more, rows):
+    """Not the first n_params entries, nor one number standing for several."""
+    n, obs = net.n_params, np.ones((rows, 3))
+    got = rf"must have shape \({n},\); got \({n + more},\)"
+    with pytest.raises(ValueError, match="theta " + got):
+        net.linearize(np.zeros(n + more), obs)
+    with pytest.raises(ValueError, match="v " + got):
+        net.linearize(np.zeros(n), obs).jvp(np.zeros(n + more))
+
+
 def test_observations_of_another_width_are_refused():
     with pytest.raises(ValueError, match=r"obs must have shape \(n, 3\); got \(6, 4\)"):
         NET.linearize(np.zeros(NET.n_params), np.ones((6, 4)))

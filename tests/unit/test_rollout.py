@@ -8,10 +8,10 @@ import pytest
 from gymnasium import spaces
 
 import npgkit
-from npgkit import Policy, collect, gae, mlp_policy
+from npgkit import EnvironmentFault, Policy, collect, gae, mlp_policy
 from npgkit.environments import EnvPool, make_pool
 from npgkit.networks import Linear
-from npgkit.rollout import Running
+from npgkit.rollout import LARGEST, Running
 from npgkit.training import Run, Settings
 
 
@@ -144,6 +144,59 @@ def test_a_bad_call_names_the_argument(change, message):
         collect(**{**call, "rng": RNG, **change})
 
 
+NO_ENVS = {
+    "one environment": lambda: gymnasium.make("CartPole-v1"),
+    "a vector environment": lambda: gymnasium.make_vec("CartPole-v1", 2),
+    "a generator": lambda: (env for env in counters()),
+    "a name": lambda: "CartPole-v1",
+    "a list of names": lambda: ["CartPole-v1"],
+    "nothing": lambda: None,
+}
+
+
+@pytest.mark.parametrize("make", NO_ENVS.values(), ids=NO_ENVS)
+def test_what_is_no_sequence_of_environments_and_no_pool_is_refused(make):
+    message = "envs must be a sequence of environments or a Pool; got "
+    with pytest.raises(TypeError, match=message):
+        collect(make(), two_actions(), np.zeros(4), 1, RNG)
+
+
+class Large(Counter):
+    """Rewards and observations of one size, from the second step on."""
+
+    def __init__(self, reward, entry):
+        super().__init__(9, "term")
+        self.reward, self.entry = reward, entry
+
+    def step(self, action):
+        obs, _, *rest = super().step(action)
+        if self.t == 2:
+            return np.array([0.0, self.entry]), self.reward, *rest
+        return obs, 1.0, *rest
+
+
+TOO_LARGE = {
+    "reward": (1e39, 0.0, r"reward of .* 1 \(Large\) at step 1 .* is 1e\+39, too large;"),
+    "negative reward": (-1e31, 0.0, r"reward of .* is -1e\+31, too large;"),
+    "observation": (0.0, -1e39, r"observation of .* 1 .* step 1 .* is -1e\+39, entry \[1\], too"),
+}
+
+
+@pytest.mark.parametrize(("reward", "entry", "message"), TOO_LARGE.values(), ids=TOO_LARGE)
+def test_numbers_that_float32_would_not_hold_are_the_environments_fault(reward, entry, message):
+    envs = [Large(0.0, 0.0), Large(reward, entry)]
+    with pytest.raises(EnvironmentFault, match=message + ".* at most 1e.30 in size"):
+        collect(envs, two_actions(), np.zeros(4), 5, RNG)
+
+
+def test_the_largest_number_is_taken():
+    envs = [Large(LARGEST, -LARGEST)]
+    policy = npgkit.softmax_linear(2, 2)
+    roll = collect(envs, policy, np.zeros(4), 5, RNG)
+    assert roll.rew[1, 0] == LARGEST
+    assert roll.final_obs[1, 0, 1] == -LARGEST
+
+
 # Advantages -------------------------------------------------------------------------------------
 
 
@@ -210,6 +263,14 @@ def test_nothing_after_an_end_is_seen_before_it():
         assert (after[11:] > before[11:]).all()
 
 
+@pytest.mark.parametrize("dtype", [int, np.uint8, float, np.float32])
+def test_ends_may_be_numbers_that_are_0_or_1(dtype):
+    (rew, values, ahead), *ends = random_ends("both kinds")
+    adv = gae(rew, values, ahead, *ends, gamma=0.9, lam=0.9)
+    same = gae(rew, values, ahead, *(e.astype(dtype) for e in ends), gamma=0.9, lam=0.9)
+    np.testing.assert_array_equal(adv, same)
+
+
 OK = {"rew": np.ones((3, 2)), "values": np.ones((3, 2)), "next_values": np.ones((3, 2))}
 OK |= {"terminated": np.zeros((3, 2), bool), "truncated": np.zeros((3, 2), bool)}
 OK |= {"gamma": 0.9, "lam": 0.9}
@@ -218,6 +279,25 @@ BAD_GAE = {
     "next values too short": ({"next_values": np.ones((2, 2))}, "next_values must have shape"),
     "terminated flat": ({"terminated": np.zeros(2, bool)}, r"terminated must have shape \(3, 2\)"),
     "truncated one number": ({"truncated": False}, r"truncated must have shape \(3, 2\)"),
+    "terminated half": (
+        {"terminated": np.full((3, 2), 0.5)},
+        r"terminated\[0, 0\] is 0.5; expected",
+    ),
+    "terminated NaN": ({"terminated": np.full((3, 2), np.nan)}, r"terminated\[0, 0\] is nan"),
+    "truncated two": ({"truncated": np.full((3, 2), 2)}, r"truncated\[0, 0\] is 2; expected"),
+    "truncated text": ({"truncated": "False"}, "truncated must hold booleans; got 'False'"),
+    "terminated text": (
+        {"terminated": np.full((3, 2), "False")},
+        r"terminated must hold booleans; got array\(",
+    ),
+    "too large rewards": (
+        {"rew": np.full((3, 2), 1e308)},
+        "advantages are not finite; rewards or values are too large",
+    ),
+    "too large values": (
+        {"values": np.full((3, 2), 1e308), "rew": np.full((3, 2), -1e308)},
+        "advantages are not finite; rewards or values are too large",
+    ),
     "rewards flat": ({"rew": np.ones(3)}, r"rew must have shape \(T, E\)"),
     "NaN": ({"rew": np.full((3, 2), np.nan)}, r"rew\[0, 0\] is nan"),
     "gamma above 1": ({"gamma": 1.01}, "gamma must be at most 1"),

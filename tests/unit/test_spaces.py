@@ -44,6 +44,9 @@ def test_a_policy_over_a_box_begins_with_unit_standard_deviations():
 
 
 PARTS = spaces.Dict(a=LINE, b=spaces.Discrete(2))
+ENDLESS = spaces.Sequence(LINE)
+NODES = spaces.Graph(LINE, LINE)
+EITHER = spaces.OneOf((LINE, spaces.Discrete(2)))
 FLAT_OBS = "must be a Box; got {}: wrap the environment in gymnasium.wrappers.FlattenObservation"
 OBSERVATIONS = {
     "Dict": PARTS,
@@ -51,6 +54,8 @@ OBSERVATIONS = {
     "MultiBinary": spaces.MultiBinary(4),
     "MultiDiscrete": spaces.MultiDiscrete([2, 3]),
     "Discrete": spaces.Discrete(16),
+    "OneOf": EITHER,
+    "Text": spaces.Text(3),
 }
 
 
@@ -75,6 +80,8 @@ ACTIONS = {
         "got Tuple: .*" + COUNT,
     ),
     "Discrete from 1": (spaces.Discrete(3, start=1), "counted from 0.*" + COUNT),
+    "OneOf": (EITHER, "got OneOf: .*" + COUNT),
+    "Text": (spaces.Text(3), "got Text: .*" + COUNT),
 }
 
 
@@ -82,6 +89,46 @@ ACTIONS = {
 def test_an_action_space_that_is_neither_is_refused_with_its_wrapper(space, message):
     with pytest.raises(TypeError, match=message):
         mlp_policy(LINE, space)
+
+
+NO_VECTOR = {
+    "Sequence": ENDLESS,
+    "Graph": NODES,
+    "Dict": spaces.Dict(a=LINE, b=ENDLESS),
+    "Tuple": spaces.Tuple((spaces.Discrete(2), NODES)),
+}
+
+
+@pytest.mark.parametrize("kind", NO_VECTOR)
+def test_a_space_that_does_not_flatten_is_refused_without_a_wrapper(kind):
+    message = f"got {kind}: its elements differ in size, and no wrapper makes a vector of them$"
+    with pytest.raises(TypeError, match="the observation space .* " + message):
+        mlp_policy(NO_VECTOR[kind], spaces.Discrete(2))
+    with pytest.raises(TypeError, match="the action space .* " + message):
+        mlp_policy(LINE, NO_VECTOR[kind])
+
+
+def test_a_box_without_entries_is_refused_by_name():
+    empty = spaces.Box(-1, 1, (2, 0))
+    with pytest.raises(TypeError, match=r"the observation space has no entries; got Box.*\(2, 0\)"):
+        mlp_policy(empty, spaces.Discrete(2))
+    with pytest.raises(TypeError, match=r"the action space has no entries; got Box.*\(2, 0\)"):
+        mlp_policy(LINE, empty)
+
+
+SIZES = {
+    "a number": (64, "hidden must be a list of sizes; got 64"),
+    "text": ("64", "hidden must be a list of sizes; got '64'"),
+    "half a unit": ((2.5,), "the size of each layer must be a whole number; got 2.5"),
+    "no unit": ((4, 0), "the size of each layer must be .* got 0"),
+    "true": ((True,), "the size of each layer must be .* got True"),
+}
+
+
+@pytest.mark.parametrize(("hidden", "message"), SIZES.values(), ids=SIZES)
+def test_hidden_layers_that_are_none_are_refused(hidden, message):
+    with pytest.raises(ValueError, match=message):
+        mlp_policy(LINE, spaces.Discrete(2), hidden)
 
 
 def test_one_action_alone_is_no_choice():
@@ -119,6 +166,11 @@ def counted(env):
     act = env.action_space
     if isinstance(act, spaces.Discrete):
         return TransformAction(env, lambda a: a + act.start, spaces.Discrete(act.n))
+    if isinstance(act, spaces.OneOf):
+        chosen = [(0, -np.ones(3, np.float32)), (0, np.ones(3, np.float32)), (1, 0), (1, 1)]
+        return TransformAction(env, lambda a: chosen[a], spaces.Discrete(4))
+    if isinstance(act, spaces.Text):
+        return TransformAction(env, lambda a: "abc"[: a + 1], spaces.Discrete(3))
     ways = act.nvec
     return TransformAction(
         env, lambda a: np.array(np.unravel_index(a, ways)), spaces.Discrete(int(ways.prod()))
@@ -135,6 +187,8 @@ WRAPPED = {
     "acting MultiBinary": (LINE, spaces.MultiBinary(3), flattened),
     "acting MultiDiscrete": (LINE, spaces.MultiDiscrete([2, 3]), counted),
     "acting Discrete from 1": (LINE, spaces.Discrete(3, start=1), counted),
+    "acting OneOf": (LINE, EITHER, counted),
+    "acting Text": (LINE, spaces.Text(3), counted),
 }
 
 
