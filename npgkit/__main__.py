@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import signal
 import sys
 import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from . import checkpoint
 from .evaluation import evaluate_policy, interval
-from .experiments import FAILED, run_experiment
+from .experiments import FAILED, Result, run_experiment
 from .progress import bar
 from .rollout import EnvironmentFault
 from .training import METHODS, Iteration, Run, Settings, advance, settings_for
@@ -26,7 +27,7 @@ from .validation import as_count
 
 RESULT = "result.json"
 EXPECTED = (
-    ValueError, TypeError, ImportError, OSError, BrokenExecutor,
+    ValueError, TypeError, ImportError, OSError, MemoryError, BrokenExecutor,
     gymnasium.error.Error, checkpoint.CheckpointError, EnvironmentFault,
 )  # fmt: skip
 EXAMPLES = """examples:
@@ -38,7 +39,10 @@ EXAMPLES = """examples:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0, or 1 with a line on stderr that says what was wrong."""
+    """Run the command; return 0, or 1 with lines on stderr that say what was wrong.
+
+    Interrupted by Ctrl-C, 130 with a line that says how to go on.
+    """
     with threadpool_limits(1):  # matrices of this size are slower on several threads
         return _run(arguments)
 
@@ -95,6 +99,9 @@ def _run(arguments: list[str] | None) -> int:
     many.add_argument("--eval-episodes", type=int, default=20)
     many.add_argument("--workers", type=int, default=1, help="processes")
     many.add_argument(
+        "--retry-failed", action="store_true", help="run again what failed in an earlier call"
+    )
+    many.add_argument(
         "--out",
         type=Path,
         default=Path("runs/compare"),
@@ -106,8 +113,21 @@ def _run(arguments: list[str] | None) -> int:
     try:
         return _train(chosen) if chosen.command == "train" else _compare(chosen)
     except EXPECTED as error:
-        print(f"npgkit: {error}", file=sys.stderr)
+        # Python's own MemoryError says nothing.
+        print(f"npgkit: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"npgkit: interrupted; {_kept(chosen)}", file=sys.stderr)
+        return 130  # what a shell makes of SIGINT
+
+
+def _kept(chosen: argparse.Namespace) -> str:
+    """What an interruption leaves, and how to go on."""
+    if chosen.command == "compare":
+        return f"finished runs are in {chosen.out}, and the same command does the others"
+    if checkpoint.exists(chosen.out):
+        return f"the last iteration is in {chosen.out}; add --resume to go on"
+    return f"there is no iteration in {chosen.out} yet"
 
 
 def _train(chosen: argparse.Namespace) -> int:
@@ -116,7 +136,9 @@ def _train(chosen: argparse.Namespace) -> int:
         raise ValueError(f"{out} holds a checkpoint; add --resume to go on, or name another --out")
     as_count("--total-steps", chosen.total_steps, at_least=1)
     as_count("--eval-episodes", chosen.eval_episodes, at_least=1)
+    as_count("--seed", chosen.seed, at_least=0)
     settings = settings_for(chosen.env, **_settings(chosen.set))
+    checkpoint.require_writable(out)
     run = Run(chosen.env, chosen.method, seed=chosen.seed, settings=settings)
     curve: list[list[float]] = []
     spent = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
@@ -136,7 +158,10 @@ def _train(chosen: argparse.Namespace) -> int:
         }
 
     print(_ROW.format("iteration", "steps", "episodes", "return", "KL", "trials", "entropy"))
-    with bar(chosen.total_steps, done=run.env_steps, unit="step", show=None) as shown:
+    with (
+        checkpoint.held(out),
+        bar(chosen.total_steps, done=run.env_steps, unit="step", show=None) as shown,
+    ):
         while run.env_steps < chosen.total_steps:
             record = run.step()
             if not math.isnan(record.mean_return):
@@ -146,7 +171,12 @@ def _train(chosen: argparse.Namespace) -> int:
                 print(_row(record), flush=True)
             advance(shown, record)
     timing = spent_now()
-    evaluation = evaluate_policy(run, chosen.env, chosen.eval_episodes, chosen.seed)
+    try:
+        evaluation = evaluate_policy(run, chosen.env, chosen.eval_episodes, chosen.seed)
+    except EnvironmentFault as error:
+        raise EnvironmentFault(
+            f"the evaluation failed: {error}. Policy and curve are in the checkpoint in {out}"
+        ) from error
     run.close()
     result = {
         "env": chosen.env,
@@ -168,6 +198,8 @@ def _train(chosen: argparse.Namespace) -> int:
 
 def _compare(chosen: argparse.Namespace) -> int:
     as_count("--seeds", chosen.seeds, at_least=1)
+    as_count("--workers", chosen.workers, at_least=1)
+    as_count("--eval-episodes", chosen.eval_episodes, at_least=1)
     extra = _settings(chosen.set)
     settings_for(chosen.env, **extra)
     configs = {
@@ -180,16 +212,28 @@ def _compare(chosen: argparse.Namespace) -> int:
         }
         for method in METHODS
     }
-    seeds = range(chosen.seeds)
+    pool = None
     if chosen.workers > 1:
-        # A fork would copy the locks of the threads of BLAS, and not the threads.
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(chosen.workers, spawn) as pool:
-            results = run_experiment(
-                configs, seeds, executor=pool, directory=chosen.out, progress=None
-            )
-    else:
-        results = run_experiment(configs, seeds, directory=chosen.out, progress=None)
+        # A fork would copy the locks of the threads of BLAS, and not the threads. Ctrl-C reaches
+        # the workers, too; by default they would give up their job and take the next.
+        pool = ProcessPoolExecutor(
+            chosen.workers,
+            multiprocessing.get_context("spawn"),
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_DFL),
+        )
+    try:
+        results = run_experiment(
+            configs,
+            range(chosen.seeds),
+            executor=pool,
+            directory=chosen.out,
+            progress=None,
+            retry_failed=chosen.retry_failed,
+        )
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
     print("method  seeds  evaluation: interquartile mean [95 % interval]")
     for method in METHODS:
         own = [r for r in results if r.name == method and r.status != FAILED]
@@ -201,15 +245,26 @@ def _compare(chosen: argparse.Namespace) -> int:
         if result.status == FAILED:
             last = result.error.strip().splitlines()[-1]
             print(f"{result.name}, seed {result.seed}: failed, {last}", file=sys.stderr)
+    _draw(results, chosen)
+    return int(any(result.status == FAILED for result in results))
+
+
+def _draw(results: list[Result], chosen: argparse.Namespace) -> None:
     try:
-        from .lab.curves import draw
+        from .lab.curves import draw, drawable
     except ImportError as error:
-        print(f"no picture: {error.name} is not installed", file=sys.stderr)
-        return 0
+        print(
+            f"no picture: {error.name} is not installed; pip install matplotlib ipython, "
+            "or the extra `book`",
+            file=sys.stderr,
+        )
+        return
+    if not drawable(results):
+        print("no picture: no finished run has a curve of two points", file=sys.stderr)
+        return
     path = chosen.out / "compare.svg"
     draw(results, chosen.env).savefig(path)
     print(f"drawn in {path}")
-    return 0
 
 
 _ROW = "{:>9}  {:>9}  {:>8}  {:>9}  {:>8}  {:>6}  {:>7}"
@@ -238,6 +293,9 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     changes = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
+        if name not in Settings.__dataclass_fields__:  # a run has arguments besides its settings
+            known = ", ".join(sorted(Settings.__dataclass_fields__))
+            raise ValueError(f"{name} is not a setting; there are {known}")
         try:
             changes[name] = json.loads(text)
         except ValueError:

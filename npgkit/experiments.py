@@ -11,16 +11,19 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 from threadpoolctl import threadpool_limits
 
 from . import checkpoint
 from .evaluation import evaluate_policy
 from .progress import bar
 from .settings import DEFAULTS, PER_ENVIRONMENT, Settings, settings_for
+from .spaces import check_spaces
 from .training import METHODS, Run
 from .validation import as_choice, as_count
 
@@ -66,6 +69,7 @@ def run_experiment(
     executor: Executor | None = None,
     directory: str | Path | None = None,
     progress: bool | None = False,
+    retry_failed: bool = False,
 ) -> list[Result]:
     """Train every configuration with every seed.
 
@@ -83,6 +87,8 @@ def run_experiment(
         not run again; a result of another configuration under the same name is an error.
     progress : bool or None
         Show a bar that counts finished jobs; None shows it where stderr is a terminal.
+    retry_failed : bool
+        Run a job again whose result in `directory` is a failure, and replace it.
 
     Returns
     -------
@@ -92,10 +98,19 @@ def run_experiment(
     Raises
     ------
     ValueError
-        On a configuration that cannot be one, before anything is run.
+        On a configuration that cannot be one, before anything is run: settings, and unless all of
+        its results are there, an environment that cannot be made or has unsupported spaces.
+    CheckpointError
+        If a file in `directory` is not the result that its name says.
+    OSError
+        If `directory` cannot be written into, before anything is run.
     Exception
         Where the executor failed and not the job, such as `BrokenExecutor`; what finished is kept.
     """
+    if not isinstance(configs, Mapping):
+        raise ValueError(f"configs must map names to configurations; got {configs!r}")
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds must be several, such as range(5) or [0]; got {seeds!r}")
     seeds = [as_count("seeds", seed, at_least=0) for seed in seeds]
     checked = {name: _checked(name, config) for name, config in configs.items()}
     place = None if directory is None else Path(directory)
@@ -106,21 +121,28 @@ def run_experiment(
     for name, config in checked.items():
         for seed in seeds:
             known = None if place is None else _stored(place, name, seed, config)
-            if known is None:
+            if known is None or (retry_failed and known.status == FAILED):
                 waiting.append((name, config, seed))
             else:
                 results[name, seed] = known
+    _require_environments({name: config["env"] for name, config, _ in waiting})
+    if place is not None and waiting:
+        checkpoint.require_writable(place)
 
     def keep(result: Result) -> None:
         results[result.name, result.seed] = result
         if place is not None:
-            place.mkdir(parents=True, exist_ok=True)
             content = {**_identity(checked[result.name]), "result": vars(result)}
             checkpoint.write_json(_path(place, result.name, result.seed), content)
         shown.update()
 
     done = len(results)
-    with bar(done + len(waiting), done=done, unit="run", show=progress) as shown:
+    # Jobs in threads overlap: the last to end would put back what another one had set. And since
+    # threadpoolctl 3.8 one thread alone can set anything: this one, if it has done so before.
+    with (
+        threadpool_limits(1),
+        bar(done + len(waiting), done=done, unit="run", show=progress) as shown,
+    ):
         if executor is None:
             for job in waiting:
                 keep(run_job(*job))
@@ -172,19 +194,42 @@ def _run_job(name: str, config: dict[str, Any], seed: int) -> Result:
 
 
 def _checked(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration with all that it leaves open filled in."""
+    """Return the configuration with all that it leaves open but settings filled in."""
+    if not isinstance(name, str):
+        raise ValueError(f"configs must be named by strings; got {name!r}")
+    if not isinstance(config, Mapping):
+        raise ValueError(f"configs[{name!r}] must be a mapping; got {config!r}")
     for needed in ("env", "method", "total_steps"):
         if needed not in config:
-            raise ValueError(f"configs[{name!r}] has no {needed}; got {sorted(config)}")
+            raise ValueError(f"configs[{name!r}] has no {needed}; got {list(config)}")
     full = {"eval_episodes": 20, **config}
     as_choice(f"configs[{name!r}] method", full["method"], METHODS)
     known = {"env", "method", "total_steps", "eval_episodes", *(f.name for f in fields(Settings))}
     for key in full:
         if key not in known:
             raise ValueError(f"configs[{name!r}] has {key}; there are {', '.join(sorted(known))}")
-    as_count(f"configs[{name!r}] total_steps", full["total_steps"], at_least=1)
-    as_count(f"configs[{name!r}] eval_episodes", full["eval_episodes"], at_least=0)
-    return full
+    for key, least in (("total_steps", 1), ("eval_episodes", 0)):
+        full[key] = as_count(f"configs[{name!r}] {key}", full[key], at_least=least)
+    changes = {field.name: full[field.name] for field in fields(Settings) if field.name in full}
+    try:
+        settings = Settings(**changes)
+    except ValueError as error:
+        raise ValueError(f"configs[{name!r}]: {error}") from error
+    return {**full, **{key: getattr(settings, key) for key in changes}}
+
+
+def _require_environments(envs: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless each environment can be made and has spaces for a policy."""
+    made: list[Any] = []  # a function need not have a hash
+    for name, env in envs.items():
+        if env in made:
+            continue
+        try:
+            with closing(gymnasium.make(env) if isinstance(env, str) else env()) as probe:
+                check_spaces(probe)
+        except Exception as error:  # whatever its maker raises
+            raise ValueError(f"configs[{name!r}] cannot be run: {error}") from error
+        made.append(env)
 
 
 def _require_storable(place: Path, configs: Mapping[str, dict[str, Any]]) -> None:
@@ -219,11 +264,38 @@ def _stored(place: Path, name: str, seed: int, config: dict[str, Any]) -> Result
     if not path.is_file():
         return None
     content = checkpoint.read_json(path)
-    if not isinstance(content, dict) or "result" not in content:
+    found = _as_result(content.get("result")) if isinstance(content, dict) else None
+    if found is None:
         raise checkpoint.CheckpointError(f"{path} is not a result of an experiment")
     if any(content.get(key) != value for key, value in _identity(config).items()):
         raise ValueError(
             f"{path} is of another configuration than configs[{name!r}], or of other defaults; "
             "give this one another name or another directory"
         )
-    return Result(**content["result"])
+    if (found.name, found.seed) != (name, seed):
+        raise checkpoint.CheckpointError(
+            f"{path} is the result of {found.name!r} with seed {found.seed}, "
+            f"not of {name!r} with seed {seed}"
+        )
+    return found
+
+
+def _as_result(found: Any) -> Result | None:
+    """Return what JSON held as a `Result`, or None where a field is not what it should be."""
+
+    def are_numbers(values: Any) -> bool:
+        return isinstance(values, list) and all(isinstance(v, int | float) for v in values)
+
+    fits = (
+        isinstance(found, dict)
+        and found.keys() == {field.name for field in fields(Result)}
+        and isinstance(found["name"], str)
+        and isinstance(found["seed"], int)
+        and isinstance(found["curve"], list)
+        and all(are_numbers(point) and len(point) == 2 for point in found["curve"])
+        and all(are_numbers(found[key]) for key in ("kls", "evaluation"))
+        and isinstance(found["cpu_seconds"], int | float)
+        and isinstance(found["error"], str)
+        and found["status"] == (FAILED if found["error"] else DONE)
+    )
+    return Result(**found) if fits else None

@@ -25,9 +25,14 @@ def on_grid(curves: Sequence[Sequence[Sequence[float]]], grid: np.ndarray) -> np
     return np.array(rows)
 
 
+def drawable(results: Iterable[Result]) -> list[list[list[float]]]:
+    """Return the curves that can be drawn: those of finished runs, of two points or more."""
+    return [r.curve for r in results if r.status == DONE and len(r.curve) > 1]
+
+
 def band(ax: Axes, results: Iterable[Result], method: str, points: int = 40) -> None:
     """Plot the interquartile mean of the training return over seeds, with its interval."""
-    curves = [r.curve for r in results if r.status == DONE and len(r.curve) > 1]
+    curves = drawable(results)
     if not curves:
         return
     grid = np.linspace(

@@ -3,7 +3,14 @@
 import json
 import multiprocessing
 import os
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+import threading
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from dataclasses import asdict
 from pathlib import Path
 
@@ -146,6 +153,39 @@ def test_a_job_keeps_to_one_thread_and_leaves_the_others_as_they_were(monkeypatc
     assert {n for step in seen for n in step} == {1}
 
 
+def test_jobs_that_overlap_in_threads_keep_to_one_thread_each_and_put_back_what_was(monkeypatch):
+    """The first to begin ends first: it would put back two, and the other one, last, one."""
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    seen = []
+    plain_inner, plain_outer = experiments._run_job, run_job
+    runs, is_over = [threading.Event(), threading.Event()], threading.Event()
+
+    def inner(name, config, seed):
+        runs[seed].set()
+        assert (is_over if seed else runs[1]).wait(30)
+        seen.extend(threads())
+        return plain_inner(name, config, seed)
+
+    def outer(name, config, seed):
+        assert seed == 0 or runs[0].wait(30)
+        result = plain_outer(name, config, seed)
+        is_over.set()  # the other one waits for it
+        return result
+
+    monkeypatch.setattr(experiments, "_run_job", inner)
+    monkeypatch.setattr(experiments, "run_job", outer)
+    with threadpool_limits(2), ThreadPoolExecutor(2) as pool:
+        before = threads()
+        assert max(before) == 2
+        results = run_experiment({"pole": POLE}, [0, 1], executor=pool)
+        assert threads() == before
+    assert set(seen) == {1}
+    assert [r.status for r in results] == [DONE, DONE]
+
+
 def test_without_evaluation_episodes_there_is_no_evaluation():
     (result,) = run_experiment({"pole": {**POLE, "eval_episodes": 0}}, [0])
     assert (result.status, result.evaluation) == (DONE, [])
@@ -207,6 +247,24 @@ def test_a_result_of_another_configuration_is_refused_before_anything_is_run(cou
     assert counted == []
 
 
+def test_stored_results_are_read_where_nothing_can_be_made_or_written(monkeypatch, tmp_path):
+    results = run_experiment(CONFIGS, [0], directory=tmp_path)
+
+    def never(*_, **__):
+        raise AssertionError("nothing is to be run")
+
+    monkeypatch.setattr(gymnasium, "make", never)
+    monkeypatch.setattr(experiments.checkpoint, "require_writable", never)
+    assert run_experiment(CONFIGS, [0], directory=tmp_path) == results
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_anything_is_run(counted, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="file cannot be written into"):
+        run_experiment({"pole": POLE}, [0], directory=tmp_path / "file")
+    assert counted == []
+
+
 FOREIGN = {
     "cut": ('{"config": ', "damaged: it is no JSON"),
     "a list": ("[]", "is not a result of an experiment"),
@@ -219,6 +277,51 @@ def test_a_file_that_is_no_result_is_a_clear_error(content, message, tmp_path):
     (tmp_path / "pole-seed0.json").write_text(content)
     with pytest.raises(CheckpointError, match=message):
         run_experiment({"pole": POLE}, [0], directory=tmp_path)
+
+
+DAMAGED = {
+    "empty": {},
+    "a number": 3,
+    "with one entry more": {"note": "mine"},
+    "a curve of text": {"curve": "x"},
+    "a curve of numbers": {"curve": [1, 2]},
+    "a curve of single numbers": {"curve": [[1], [2]]},
+    "KLs of text": {"kls": ["a", "b"]},
+    "no evaluation": {"evaluation": None},
+    "no such status": {"status": "x"},
+    "a failure without an error": {"status": FAILED},
+    "an error that is none": {"error": None},
+    "a seed of text": {"seed": "0"},
+    "a name that is none": {"name": None},
+    "no time": {"cpu_seconds": None},
+}
+
+
+@pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
+def test_a_result_with_a_wrong_inside_is_a_clear_error(change, counted, tmp_path):
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    counted.clear()
+    path = tmp_path / "pole-seed0.json"
+    content = json.loads(path.read_text())
+    content["result"] = {**content["result"], **change} if change and change != 3 else change
+    path.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=r"pole-seed0.json is not a result of an experiment"):
+        run_experiment({"pole": POLE}, [1, 0], directory=tmp_path)
+    assert counted == []
+
+
+ANOTHERS = {
+    "another seed": ("pole", 1, "is the result of 'pole' with seed 0, not of 'pole' with seed 1"),
+    "another name": ("mast", 0, "is the result of 'pole' with seed 0, not of 'mast' with seed 0"),
+}
+
+
+@pytest.mark.parametrize(("name", "seed", "message"), ANOTHERS.values(), ids=ANOTHERS)
+def test_the_result_of_another_job_is_not_taken_for_this_one(name, seed, message, tmp_path):
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    (tmp_path / "pole-seed0.json").rename(tmp_path / f"{name}-seed{seed}.json")
+    with pytest.raises(CheckpointError, match=message):
+        run_experiment({name: POLE}, [seed], directory=tmp_path)
 
 
 # Failures ---------------------------------------------------------------------------------------
@@ -250,11 +353,34 @@ def test_a_failed_seed_is_recorded_with_its_traceback_and_the_others_survive(
     assert counted == []
 
 
-@pytest.mark.parametrize(
-    "change", [{"env": "NoSuch-v0"}, {"epsilon": -1}, {"env": "FrozenLake-v1"}]
-)
-def test_a_configuration_that_cannot_run_fails_alone(change):
-    results = run_experiment({"bad": {**POLE, **change}, "pole": POLE}, [0])
+def test_a_failure_is_run_again_when_that_is_asked_for(monkeypatch, counted, tmp_path):
+    with monkeypatch.context() as patch:
+        plain, seeds = experiments.Run.step, []
+
+        def step(run):
+            seeds.append(run.seed)
+            if run.seed == 1:
+                raise ArithmeticError("bad luck")
+            return plain(run)
+
+        patch.setattr(experiments.Run, "step", step)
+        failed = run_experiment({"pole": POLE}, [0, 1], directory=tmp_path)
+    counted.clear()
+    results = run_experiment({"pole": POLE}, [0, 1], directory=tmp_path, retry_failed=True)
+    assert counted == [("pole", 1)]
+    assert [r.status for r in failed] == [DONE, FAILED]
+    assert [r.status for r in results] == [DONE, DONE]
+    assert run_experiment({"pole": POLE}, [0, 1], directory=tmp_path) == results
+    assert counted == [("pole", 1)]
+
+
+class Unwilling(Fatal):
+    def reset(self, *, seed=None, options=None):
+        raise RuntimeError("not today")
+
+
+def test_an_environment_that_breaks_down_fails_alone():
+    results = run_experiment({"bad": {**POLE, "env": Unwilling}, "pole": POLE}, [0])
     assert [r.status for r in results] == [FAILED, DONE]
     assert results[0].error.startswith("Traceback")
 
@@ -334,6 +460,16 @@ BAD = {
     "no such method": ({"pole": {**POLE, "method": "ppo"}}, [0], "method must be one of"),
     "no such setting": ({"pole": {**POLE, "radius": 1}}, [0], r"configs\['pole'\] has radius"),
     "evaluations": ({"pole": {**POLE, "eval_episodes": -1}}, [0], "eval_episodes must be"),
+    "a length that is text": ({"pole": {**POLE, "total_steps": "9"}}, [0], "total_steps .* '9'"),
+    "a setting out of range": ({"pole": {**POLE, "epsilon": -1}}, [0], "'pole'.: epsilon must be"),
+    "an infinite radius": ({"pole": {**POLE, "epsilon": np.inf}}, [0], "epsilon must be .* inf"),
+    "no configuration": ({"pole": None}, [0], r"configs\['pole'\] must be a mapping; got None"),
+    "a name that is a number": ({3: POLE}, [0], "configs must be named by strings; got 3"),
+    "one seed": ({"pole": POLE}, 3, r"seeds must be several, such as .* got 3"),
+    "no such environment": ({"pole": {**POLE, "env": "NoSuch-v0"}}, [0], "'pole'.* `NoSuch`"),
+    "no such module": ({"pole": {**POLE, "env": "no_such:A-v0"}}, [0], "'pole'.* 'no_such'"),
+    "a space of no use": ({"pole": {**POLE, "env": "FrozenLake-v1"}}, [0], "must be a Box"),
+    "an environment that is none": ({"pole": {**POLE, "env": 3}}, [0], "'pole'.* cannot be run"),
     "a seed below 0": ({"pole": POLE}, [0, -1], "seeds must be"),
     "a function for an environment": (
         {"pole": {**POLE, "env": lambda: gymnasium.make("CartPole-v1")}},
@@ -350,6 +486,47 @@ def test_a_bad_call_is_refused_before_anything_is_run(configs, seeds, message, c
         run_experiment({"good": POLE, **configs}, seeds, directory=tmp_path)
     assert counted == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_configurations_without_names_are_refused():
+    with pytest.raises(ValueError, match="configs must map names to configurations"):
+        run_experiment([POLE], [0])
+
+
+class Switches(Fatal):
+    action_space = spaces.MultiDiscrete([2, 2])
+
+
+def broken():
+    raise OSError("no licence")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"), [(Switches, "must be Discrete or Box"), (broken, "no licence")]
+)
+def test_a_function_that_makes_no_environment_of_use_is_refused(env, message, counted):
+    with pytest.raises(ValueError, match=rf"configs\['bad'\] cannot be run: .*{message}"):
+        run_experiment({"pole": POLE, "bad": {**POLE, "env": env}}, [0])
+    assert counted == []
+
+
+def test_each_environment_is_tried_once(monkeypatch):
+    def job(name, config, seed):
+        return Result(name, seed, DONE, [], [], [], "", 0.0)
+
+    tried = []
+    monkeypatch.setattr(experiments, "check_spaces", tried.append)
+    monkeypatch.setattr(experiments, "run_job", job)
+    run_experiment({**CONFIGS, "mast": POLE}, [0, 1])
+    assert [env.spec.id for env in tried] == ["CartPole-v1", "Pendulum-v1"]
+
+
+def test_numbers_of_numpy_are_stored_as_the_numbers_that_they_are(counted, tmp_path):
+    other = {**POLE, "total_steps": np.int64(200), "n_envs": np.int64(2), "lam": np.float64(0.95)}
+    first = run_experiment({"pole": other}, [0], directory=tmp_path)
+    plain = {**POLE, "lam": 0.95}
+    assert run_experiment({"pole": plain}, [0], directory=tmp_path) == first
+    assert counted == [("pole", 0)]
 
 
 def test_a_function_for_an_environment_is_welcome_where_nothing_is_stored():

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from npgkit import Result, checkpoint, experiments, train
+from npgkit import Result, checkpoint, evaluation, experiments, train
 from npgkit.__main__ import main
 from npgkit.evaluation import interval
 from npgkit.experiments import DONE, FAILED
@@ -131,7 +134,17 @@ REFUSED = {
     "text for a number": ((*POLE, "--set", 'gamma="high"'), "gamma must be .* got 'high'"),
     "compare: no seeds": (("compare", "CartPole-v1", "--seeds", "0"), "--seeds must be .* got 0"),
     "compare: no steps": (("compare", "CartPole-v1", "--total-steps", "0"), "total_steps must be"),
+    "an argument for a setting": ((*POLE, "--set", "env=3"), "env is not a setting; there are"),
     "compare: no such environment": (("compare", "NoSuch-v0"), "NoSuch"),
+    "compare: an argument for a setting": (
+        ("compare", "CartPole-v1", "--set", "total_steps=9"),
+        "total_steps is not a setting; there are",
+    ),
+    "compare: no workers": (("compare", "CartPole-v1", "--workers", "0"), "--workers .* got 0"),
+    "compare: no evaluation": (
+        ("compare", "CartPole-v1", "--eval-episodes", "0"),
+        "--eval-episodes must be .* got 0",
+    ),
     "compare: no such setting": (("compare", "CartPole-v1", "--set", "radius=1"), "not a setting"),
 }
 
@@ -145,12 +158,49 @@ def test_what_cannot_be_run_is_one_line_and_exit_code_1(arguments, message, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(tmp_path, capsys):
+@pytest.mark.parametrize("run", [train_pole, compare_poles])
+@pytest.mark.parametrize("place", ["file", "file/run"])
+def test_a_place_that_cannot_be_written_is_noticed_before_anything_is_run(
+    run, place, tmp_path, capsys, monkeypatch
+):
+    def never(*_):
+        raise AssertionError("something is run")
+
     (tmp_path / "file").write_text("mine")
-    assert train_pole(tmp_path / "file" / "run") == 1
-    assert capsys.readouterr().err.startswith("npgkit: ")
-    assert compare_poles(tmp_path / "file") == 1
-    assert capsys.readouterr().err.startswith("npgkit: ")
+    monkeypatch.setattr(Run, "step", never)
+    monkeypatch.setattr(experiments, "run_job", never)
+    assert run(tmp_path / place) == 1
+    printed = capsys.readouterr()
+    assert re.fullmatch(rf"npgkit: {tmp_path / place} cannot be written into: .*\n", printed.err)
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(MemoryError(), "MemoryError"), (MemoryError("Unable to allocate 3 GiB"), "Unable to .* GiB")],
+)
+def test_too_little_memory_is_one_line_and_exit_code_1(
+    error, message, tmp_path, capsys, monkeypatch
+):
+    def step(run):
+        raise error
+
+    monkeypatch.setattr(Run, "step", step)
+    assert train_pole(tmp_path) == 1
+    assert re.fullmatch(rf"npgkit: {message}\n", capsys.readouterr().err)
+
+
+def test_an_evaluation_that_fails_names_the_checkpoint_that_holds_the_curve(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(evaluation, "MAX_STEPS", 1)
+    assert train_pole(tmp_path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("npgkit: the evaluation failed: an episode of CartPole-v1 has not")
+    assert error.endswith(f"Policy and curve are in the checkpoint in {tmp_path}\n")
+    assert [steps for steps, _ in checkpoint.load(tmp_path)[0]["curve"]] == [100, 200, 300]
+    monkeypatch.undo()
+    assert train_pole(tmp_path, "--resume") == 0
 
 
 RESUMED = {
@@ -167,9 +217,17 @@ def test_resuming_another_run_is_refused_with_what_differs(change, message, tmp_
     assert message in capsys.readouterr().err
 
 
+def test_a_place_where_another_run_is_writing_is_refused(tmp_path, capsys):
+    pytest.importorskip("fcntl")
+    assert train_pole(tmp_path) == 0
+    with checkpoint.held(tmp_path):
+        assert train_pole(tmp_path, "--resume") == 1
+    assert "another run is writing its checkpoints in" in capsys.readouterr().err
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path, capsys):
     assert train_pole(tmp_path) == 0
-    next(tmp_path.glob("arrays-*.npz")).unlink()
+    next(tmp_path.glob("checkpoint-*.npz")).unlink()
     assert train_pole(tmp_path, "--resume") == 1
     assert "is missing" in capsys.readouterr().err
 
@@ -196,6 +254,93 @@ def test_a_fault_of_the_environment_is_one_line_and_exit_code_1(tmp_path, capsys
     assert "npgkit: observation of environment 1 (CartPole-v1) at step 0" in printed.err
     assert "Traceback" not in printed.err
     assert checkpoint.load(tmp_path)[0]["iteration"] == 2
+
+
+# Interrupted ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("finished", "message"),
+    [
+        (2, "the last iteration is in {}; add --resume to go on"),
+        (0, "there is no iteration in {} yet"),
+    ],
+)
+def test_ctrl_c_is_one_line_that_says_how_to_go_on(
+    finished, message, tmp_path, capsys, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        plain, calls = Run.step, []
+
+        def step(run):
+            calls.append(1)
+            if len(calls) > finished:
+                raise KeyboardInterrupt
+            return plain(run)
+
+        patch.setattr(Run, "step", step)
+        assert train_pole(tmp_path) == 130
+    assert capsys.readouterr().err == f"npgkit: interrupted; {message.format(tmp_path)}\n"
+    assert train_pole(tmp_path, "--resume") == 0
+    assert checkpoint.load(tmp_path)[0]["env_steps"] == 300
+
+
+def test_ctrl_c_in_compare_keeps_the_finished_runs(tmp_path, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        plain = experiments.run_job
+
+        def job(name, config, seed):
+            if seed == 1:
+                raise KeyboardInterrupt
+            return plain(name, config, seed)
+
+        patch.setattr(experiments, "run_job", job)
+        assert compare_poles(tmp_path) == 130
+    assert capsys.readouterr().err == (
+        f"npgkit: interrupted; finished runs are in {tmp_path}, and the same command does the "
+        "others\n"
+    )
+    assert len(list(tmp_path.glob("*-seed0.json"))) == 1
+    assert compare_poles(tmp_path) == 0
+
+
+SLEEPER = """
+import os, pathlib, time
+import gymnasium
+
+class Sleeper(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        pathlib.Path(f"asleep-{os.getpid()}").touch()
+        time.sleep(3600)
+
+gymnasium.register("Sleeper-v0", entry_point=Sleeper)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal's signal goes to a group of processes")
+def test_ctrl_c_ends_the_workers_at_once_and_without_a_word(tmp_path):
+    """It comes, as from a terminal, to all processes, here once both workers have a job."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npgkit", "compare", "sleeper:Sleeper-v0", "--workers", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        latest = time.monotonic() + 60
+        while len(list(tmp_path.glob("asleep-*"))) < 2 and time.monotonic() < latest:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, error = process.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert re.fullmatch(r"npgkit: interrupted; finished runs are in .*\n", error)
+    assert printed == ""
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["compare", "--help"]])
@@ -317,11 +462,40 @@ def test_a_failed_run_is_named_with_its_error_and_the_others_are_shown(
         return plain(run)
 
     monkeypatch.setattr(Run, "step", step)
-    assert compare_poles(tmp_path) == 0
+    assert compare_poles(tmp_path) == 1
     printed = capsys.readouterr()
     assert printed.err == "vpg, seed 1: failed, ArithmeticError: bad luck\n"
     seeds = {line.split()[0]: line.split()[1] for line in printed.out.splitlines()[1:-1]}
     assert seeds == {"vpg": "1", "npg": "2", "trpo": "2"}
+    monkeypatch.undo()
+    assert compare_poles(tmp_path) == 1
+    assert capsys.readouterr() == printed
+    assert compare_poles(tmp_path, "--retry-failed") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_where_all_runs_failed_there_is_no_picture_and_the_exit_code_is_1(
+    tmp_path, capsys, monkeypatch
+):
+    def step(run):
+        raise ArithmeticError("bad luck")
+
+    monkeypatch.setattr(Run, "step", step)
+    assert compare_poles(tmp_path, "--seeds", "1") == 1
+    *failed, last = capsys.readouterr().err.splitlines()
+    assert len(failed) == len(METHODS)
+    assert last == "no picture: no finished run has a curve of two points"
+    assert not (tmp_path / "compare.svg").exists()
+
+
+def test_without_matplotlib_a_line_says_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "npgkit.lab.curves")
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    assert compare_poles(tmp_path, "--seeds", "1") == 0
+    assert capsys.readouterr().err == (
+        "no picture: matplotlib.axes is not installed; pip install matplotlib ipython, or the "
+        "extra `book`\n"
+    )
 
 
 # The curves -------------------------------------------------------------------------------------

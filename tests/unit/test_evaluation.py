@@ -6,7 +6,7 @@ import pytest
 from gymnasium import spaces
 from scipy import stats
 
-from npgkit import interval
+from npgkit import EnvironmentFault, evaluation, interval
 from npgkit.evaluation import Interval, evaluate_policy, interquartile_mean
 from npgkit.training import Run, Settings
 
@@ -81,6 +81,22 @@ def test_values_that_are_none_are_refused(values, message):
             measure(np.array(values))
 
 
+BAD_OPTIONS = {
+    "a level of 0": ({"level": 0}, "level must be .* > 0 and < 1; got 0"),
+    "a level in per cent": ({"level": 95}, "level must be .* got 95"),
+    "a level that is NaN": ({"level": np.nan}, "level must be .* got nan"),
+    "no resamples": ({"resamples": 0}, "resamples must be .* >= 2; got 0"),
+    "half a resample": ({"resamples": 2.5}, "resamples must be a whole number"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [3.0]])
+def test_options_of_an_interval_that_are_none_are_refused(options, message, values):
+    with pytest.raises(ValueError, match=message):
+        interval(np.array(values), **options)
+
+
 # Evaluation -------------------------------------------------------------------------------------
 
 
@@ -145,3 +161,38 @@ def test_evaluation_plays_the_most_likely_actions():
 def test_no_episodes_are_refused():
     with pytest.raises(ValueError, match="episodes must be"):
         evaluate_policy(lengths_run(), Lengths, 0, seed=0)
+
+
+class Endless(Lengths):
+    def step(self, action):
+        obs, reward, *_ = super().step(action)
+        return obs, reward, False, False, {}
+
+
+def test_an_episode_without_an_end_is_a_fault_that_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(evaluation, "MAX_STEPS", 50)
+    message = "an episode of Endless has not ended after 50 steps; .*gymnasium.wrappers.TimeLimit"
+    with pytest.raises(EnvironmentFault, match=message):
+        evaluate_policy(lengths_run(), Endless, 2, seed=0)
+
+
+def test_an_episode_of_just_as_many_steps_is_counted(monkeypatch):
+    monkeypatch.setattr(evaluation, "MAX_STEPS", 9)
+    assert max(evaluate_policy(lengths_run(), Lengths, 50, seed=0)) == 9
+
+
+class OtherActions(Lengths):
+    action_space = spaces.Box(-2, 2, (1,))
+
+
+class OtherObservations(Lengths):
+    observation_space = spaces.Box(-2, 2, (2,))
+
+
+@pytest.mark.parametrize("env", [OtherActions, OtherObservations, "CartPole-v1"])
+def test_an_environment_of_other_spaces_is_refused_with_both(env):
+    with pytest.raises(ValueError) as refused:
+        evaluate_policy(lengths_run(), env, 2, seed=0)
+    other = gymnasium.make(env) if env == "CartPole-v1" else env()
+    for of in (Lengths, other):
+        assert str((of.observation_space, of.action_space)) in str(refused.value)
