@@ -8,7 +8,7 @@ same number of environment steps; what is compared is processor time. sb3-contri
 settings that RL Zoo tuned for it, npgkit with its defaults and `PER_ENVIRONMENT`. Both are
 evaluated over 20 episodes with deterministic actions. The threshold counts as reached by the
 first iteration whose finished episodes average it. Writes benchmarks/results/training.md and
-.json, run by run.
+.json, run by run; what an earlier call measured of other environments and programs stays in them.
 """
 
 from __future__ import annotations
@@ -243,6 +243,20 @@ def report(outcomes: list[Outcome], alone: dict[str, float]) -> str:
     )
 
 
+def stored() -> list[Outcome]:
+    """What an earlier call measured, in case this one measures only some of it again."""
+    path = RESULT.with_suffix(".json")
+    return [Outcome(**o) for o in json.loads(path.read_text("utf-8"))] if path.exists() else []
+
+
+def write(outcomes: list[Outcome], alone: dict[str, float]) -> None:
+    RESULT.parent.mkdir(exist_ok=True)
+    rates = {env: alone[env] for env in TASKS if env in alone}
+    RESULT.with_suffix(".md").write_text(report(outcomes, rates), "utf-8")
+    kept = [asdict(outcome) for outcome in outcomes]
+    RESULT.with_suffix(".json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
@@ -252,18 +266,17 @@ def main() -> int:
     warnings.simplefilter("ignore")
     run_job("warm-up", {"env": "CartPole-v1", "method": "trpo", "total_steps": 2048,
                         "eval_episodes": 0}, 0)  # fmt: skip
-    outcomes: list[Outcome] = []
-    alone = {}
+    programs = (ours,) if chosen.alone else (ours, theirs)
+    names = ("npgkit",) if chosen.alone else ("npgkit", "sb3-contrib")
+    outcomes = [o for o in stored() if not (o.env in chosen.only and o.program in names)]
+    alone = {env: stepping_alone(env) for env in TASKS if env in {o.env for o in outcomes}}
     for env in chosen.only:
         alone[env] = stepping_alone(env)
         for seed in range(chosen.seeds):
-            for program in (ours,) if chosen.alone else (ours, theirs):
+            for program in programs:
                 outcomes.append(program(env, TASKS[env], seed))
                 print(outcomes[-1], flush=True)
-                RESULT.parent.mkdir(exist_ok=True)
-                RESULT.with_suffix(".md").write_text(report(outcomes, alone), "utf-8")
-                stored = [asdict(outcome) for outcome in outcomes]
-                RESULT.with_suffix(".json").write_text(json.dumps(stored, indent=1), "utf-8")
+                write(outcomes, alone)
     print(report(outcomes, alone))
     return 0
 
