@@ -17,6 +17,7 @@ import io
 import itertools
 import os
 import pstats
+import re
 import statistics
 import sys
 import time
@@ -215,7 +216,8 @@ def update_row(rows: int, runs: int, dtype: type = np.float32) -> tuple[list[str
     pstats.Stats(profile, stream=text).sort_stats("tottime").print_stats(8)
     lines = [line for line in text.getvalue().splitlines() if line.strip()]
     start = next(i for i, line in enumerate(lines) if "tottime" in line)
-    return row, "\n".join(line.replace(str(ROOT) + "/", "") for line in lines[start:])
+    places = f"{re.escape(str(ROOT))}/|\\S*/site-packages/"
+    return row, "\n".join(re.sub(places, "", line) for line in lines[start:])
 
 
 def main() -> int:
