@@ -102,10 +102,14 @@ def test_a_pool_of_processes_gives_the_same_results(serial, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_dask_cluster_gives_the_same_results(serial, tmp_path):
+@pytest.mark.parametrize("processes", [False, True], ids=["two threads", "two processes"])
+def test_a_dask_cluster_gives_the_same_results(processes, serial, tmp_path):
     distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=2 if processes else 1,
+        threads_per_worker=1 if processes else 2,
+        processes=processes,
+        dashboard_address=None,
     )
     with cluster, distributed.Client(cluster) as client:
         results = run_experiment(
