@@ -20,7 +20,7 @@ from .validation import as_count, as_floats, as_indices, require_shape
 
 BLOCK = 1024
 """Rows that a multilayer perceptron handles at a time: what one layer hands to the next then stays
-in the processor's cache (benchmarks/update.py measures it)."""
+in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
