@@ -40,11 +40,11 @@ $(READY): requirements.txt pyproject.toml
 setup: $(READY)
 
 book: $(READY)
-	@$(PY) tools/vendor.py
-	@$(PY) tools/build.py
+	@$(PY) -m tools.site.vendor
+	@$(PY) -m tools.site.build
 
 serve: book
-	@$(PY) tools/serve.py --port $(PORT)
+	@$(PY) -m tools.site.serve --port $(PORT)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=book
@@ -54,14 +54,14 @@ lint: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(BIN)/lint-imports --no-cache
-	$(PY) tools/notebooks.py lint book
+	$(PY) -m tools.notebooks lint book
 
 format: $(READY)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
 notebooks: $(READY)
-	$(PY) tools/notebooks.py normalise book
+	$(PY) -m tools.notebooks normalise book
 
 hooks: $(READY)
 	$(BIN)/pre-commit install
@@ -69,8 +69,8 @@ hooks: $(READY)
 # The tests of the code come first: the evidence page reports their results.
 test: lint
 	$(RUN) tests book --ignore=tests/site
-	@$(PY) tools/vendor.py
-	$(PY) tools/build.py --force
+	@$(PY) -m tools.site.vendor
+	$(PY) -m tools.site.build --force
 	$(RUN) tests/site
 
 bench: book

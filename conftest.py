@@ -1,7 +1,7 @@
 """What the strict re-run of the notebooks (``pytest --nbval book``) compares.
 
 Text is compared as an exact string. Pictures, HTML and widget views are not stored
-(tools/notebook_form.py) and so cannot be compared; that they are drawn, described and shown is
+(tools/notebooks/form.py) and so cannot be compared; that they are drawn, described and shown is
 tested on the built pages.
 """
 

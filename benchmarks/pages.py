@@ -88,7 +88,7 @@ class Page:
 
 def cold_build() -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, "tools/build.py", "--force"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "tools.site.build", "--force"], cwd=ROOT, check=True)
     return time.perf_counter() - start
 
 

@@ -41,8 +41,8 @@ if str(ROOT) not in sys.path:
 
 from benchmarks.report import machine  # noqa: E402
 from npgkit import Result, run_experiment  # noqa: E402
-from npgkit.experiments import FAILED  # noqa: E402
-from npgkit.training import Run, settings_for  # noqa: E402
+from npgkit.practice.experiments import FAILED  # noqa: E402
+from npgkit.practice.training import Run, settings_for  # noqa: E402
 
 PLACE = ROOT / "book" / "data" / "practice"
 ALPHAS = (0.1, 0.4, 1.6, 6.4)

@@ -36,9 +36,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import machine, table  # noqa: E402
-from npgkit.evaluation import evaluate_policy  # noqa: E402
-from npgkit.experiments import run_job  # noqa: E402
-from npgkit.training import Run, settings_for  # noqa: E402
+from npgkit.practice.evaluation import evaluate_policy  # noqa: E402
+from npgkit.practice.experiments import run_job  # noqa: E402
+from npgkit.practice.training import Run, settings_for  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "training"
 EPISODES = 20

@@ -17,12 +17,12 @@ import gymnasium
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from . import checkpoint
-from .evaluation import evaluate_policy, interval
-from .experiments import FAILED, Result, run_experiment
-from .progress import bar
-from .rollout import EnvironmentFault
-from .training import METHODS, Iteration, Run, Settings, advance, settings_for
+from .practice import checkpoint
+from .practice.evaluation import evaluate_policy, interval
+from .practice.experiments import FAILED, Result, run_experiment
+from .practice.progress import bar
+from .practice.rollout import EnvironmentFault
+from .practice.training import METHODS, Iteration, Run, Settings, advance, settings_for
 from .validation import as_count
 
 RESULT = "result.json"
@@ -251,7 +251,7 @@ def _compare(chosen: argparse.Namespace) -> int:
 
 def _draw(results: list[Result], chosen: argparse.Namespace) -> None:
     try:
-        from .lab.curves import draw, drawable
+        from .lab.figures.learning_curves import draw, drawable
     except ImportError as error:
         print(
             f"no picture: {error.name} is not installed; pip install matplotlib ipython, "

@@ -1,7 +1,7 @@
 """Which test backs which claim of the book, and how it last went.
 
-    python tools/evidence.py           run the evidence tests whose code has changed
-    python tools/evidence.py --list    print claim, tests and results
+    python -m tools.evidence           run the evidence tests whose code has changed
+    python -m tools.evidence --list    print claim, tests and results
 
 A claim is a theorem, proposition, lemma or corollary, named by its label. A test backs it by the
 marker ``@pytest.mark.evidence("thm-...")``. Both are read from the sources, so that neither a
@@ -26,13 +26,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+from tools.notebooks.form import read_notebook
+from tools.notebooks.lint import CLAIM_PREFIXES
+from tools.notebooks.prose import directives
 
-from tools.notebook_form import read_notebook  # noqa: E402
-from tools.notebook_lint import CLAIM_PREFIXES  # noqa: E402
-from tools.prose import directives  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 NOT_RUN = "not run"
 

@@ -1,8 +1,9 @@
 """Serve from the book's own host everything that a page asks for.
 
 MathJax, the widget manager and the fonts are copied out of npm packages into ``_build/vendor`` by
-``tools/vendor.py``. This extension publishes that folder, the book's style sheet and the widget
-scripts, and points Sphinx and myst-nb at them in the place of their content delivery networks.
+``tools/site/vendor.py``. This extension publishes that folder, the book's style sheet and the
+widget scripts, and points Sphinx and myst-nb at them in the place of their content delivery
+networks.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def point_at_own_copies(app: Sphinx, config: Config) -> None:
     """Name our copies before Sphinx and myst-nb read where theirs are."""
     for name in (MATHJAX, WIDGET_MANAGER):
         if not (VENDOR / name).is_file():
-            raise ConfigError(f"{VENDOR / name} is missing: run `python tools/vendor.py` first")
+            raise ConfigError(
+                f"{VENDOR / name} is missing: run `python -m tools.site.vendor` first"
+            )
     published = [VENDOR, ASSETS / "static", *([WIDGETS] if WIDGETS.is_dir() else [])]
     config["html_static_path"] += [str(folder) for folder in published]
     config["templates_path"].insert(0, str(ASSETS / "templates"))

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from npgkit.lab import render
+from npgkit.lab.drawing import render
 
 _RENDERERS: dict[str, Callable[[Figure, str], str]] = {"svg": render.svg, "png": render.png}
 _PENDING = "<p>drawing …</p>"

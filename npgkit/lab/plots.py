@@ -2,7 +2,7 @@
 
 `figure` and `two_spaces` make figures, `show` displays one with its description. The drawing of
 the running example (`parameter_plane`, `policy_square`, `point`, `step`, `path`, `ball`) lives
-in `npgkit.lab.spaces` and is offered here, so that a chapter needs one import.
+in `npgkit.lab.drawing.policy_pictures` and is offered here, so that a chapter needs one import.
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from npgkit.lab import render, style
-from npgkit.lab.spaces import (
+from npgkit.lab.drawing import render, style
+from npgkit.lab.drawing.policy_pictures import (
     Ball,
     Disc,
     Landscape,
@@ -29,7 +29,7 @@ from npgkit.lab.spaces import (
     probability,
     step,
 )
-from npgkit.lab.style import COLOURS, INK, METHODS, PAPER, QUIET
+from npgkit.lab.drawing.style import COLOURS, INK, METHODS, PAPER, QUIET
 
 __all__ = [
     "COLOURS",

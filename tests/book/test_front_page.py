@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import npgkit
-from tools import hero
+from tools.site import readme_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,7 +47,7 @@ PLAIN_COMMANDS = [
 
 
 def test_plain_commands_are_found() -> None:
-    assert any("tools/build.py" in line for line in PLAIN_COMMANDS)
+    assert any("tools.site.build" in line for line in PLAIN_COMMANDS)
 
 
 @pytest.mark.parametrize("command", PLAIN_COMMANDS)
@@ -83,8 +83,8 @@ def test_the_example_runs_and_prints_what_it_says() -> None:
 
 
 def test_the_picture_is_a_frame_of_the_sliders() -> None:
-    assert hero.EPSILON in hero.hero.EPSILONS
-    assert hero.STRETCH in hero.hero.STRETCHES
+    assert readme_picture.EPSILON in readme_picture.hero.EPSILONS
+    assert readme_picture.STRETCH in readme_picture.hero.STRETCHES
     assert (ROOT / "book" / "images" / "hero.png").is_file()
 
 

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tools import notebook_form
+from tools.notebooks import form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,12 +104,12 @@ def rerun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
     ]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     path = folder / "untouched.ipynb"
-    notebook_form.write_notebook(path, notebook, run=True)
-    stored = notebook_form.read_notebook(path)
+    form.write_notebook(path, notebook, run=True)
+    stored = form.read_notebook(path)
     for tamper in TAMPERED:
         spoilt = copy.deepcopy(stored)
         tamper(spoilt)
-        text = notebook_form.dump_notebook(spoilt)
+        text = form.dump_notebook(spoilt)
         (folder / f"{tamper.__name__}.ipynb").write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "conftest.py", folder)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tools import prose_numbers
+from tools.notebooks import numbers
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
@@ -19,7 +19,7 @@ CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_numbers_in_the_prose_are_computed(path: Path) -> None:
-    assert [str(finding) for finding in prose_numbers.check_path(path)] == []
+    assert [str(finding) for finding in numbers.check_path(path)] == []
 
 
 def test_there_are_chapters_to_check() -> None:
@@ -43,7 +43,7 @@ def notebook(prose: str, code: str = "", printed: str = "", **metadata: Any) -> 
 
 
 def complaints(made_up: dict[str, Any]) -> list[str]:
-    return [finding.reason for finding in prose_numbers.unbacked(made_up, "nb")]
+    return [finding.reason for finding in numbers.unbacked(made_up, "nb")]
 
 
 BACKED = [
@@ -154,7 +154,7 @@ def test_a_quotation_that_is_not_in_the_text_is_reported(entry: str) -> None:
 def test_a_quotation_counts_in_its_own_cell_only() -> None:
     two = notebook("It is 0.31.", quoted=["0.31"])
     two["cells"].append({"cell_type": "markdown", "source": "Again 0.31.", "metadata": {}})
-    (finding,) = prose_numbers.unbacked(two, "nb")
+    (finding,) = numbers.unbacked(two, "nb")
     assert finding.cell == 3
 
 
@@ -192,7 +192,7 @@ def test_a_description_of_a_figure_backs_no_number() -> None:
 
 
 def test_numbers_are_read_with_their_precision() -> None:
-    (number,) = prose_numbers.written_numbers(r"$-1.50\times 10^{-3}$")
+    (number,) = numbers.written_numbers(r"$-1.50\times 10^{-3}$")
     assert (number.value, number.unit) == (Decimal("-0.00150"), Decimal("0.00001"))
-    (percentage,) = prose_numbers.written_numbers("3.2 %")
+    (percentage,) = numbers.written_numbers("3.2 %")
     assert (percentage.value, percentage.unit) == (Decimal("0.032"), Decimal("0.001"))

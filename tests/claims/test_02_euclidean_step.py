@@ -319,7 +319,7 @@ def test_a_nonlinear_step_is_alpha_D_Dt_g_up_to_order_two(
 
 def test_the_hero_figure_moves_the_plain_step_and_not_the_kl_step() -> None:
     """The ends of both steps over all stretches of the figure: blue agrees, orange does not."""
-    from npgkit.lab import hero
+    from npgkit.lab.figures import hero
 
     for epsilon in hero.EPSILONS[::6]:
         ends = {
@@ -334,7 +334,7 @@ def test_the_hero_figure_moves_the_plain_step_and_not_the_kl_step() -> None:
 
 def test_the_hero_figures_fast_distance_is_the_mean_kl() -> None:
     """The closed form that draws the blue region against npgkit.mean_kl at random places."""
-    from npgkit.lab import hero
+    from npgkit.lab.figures import hero
 
     for theta in np.random.default_rng(0).normal(scale=3.0, size=(50, 2)):
         slow = npgkit.mean_kl(hero.POLICY, theta, hero.THETA, hero.BATCH)

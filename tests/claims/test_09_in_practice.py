@@ -9,7 +9,7 @@ import pytest
 
 import npgkit
 from npgkit import Batch, Policy
-from npgkit.evaluation import interquartile_mean
+from npgkit.practice.evaluation import interquartile_mean
 from npgkit.trust_region import KL_TOO_LARGE
 from tests.support import CASES, NETWORKS
 

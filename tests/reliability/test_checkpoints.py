@@ -12,8 +12,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from npgkit import CheckpointError, checkpoint, train
-from npgkit.training import Run, settings_for
+from npgkit import CheckpointError, train
+from npgkit.practice import checkpoint
+from npgkit.practice.training import Run, settings_for
 
 SMALL = {"n_envs": 2, "n_steps": 20, "hidden": (4,), "value_hidden": (4,)}
 RECORD = {"text": "a", "number": 0.1, "big": 2**100, "nested": {"list": [1, None, True]}}
@@ -121,11 +122,11 @@ def interrupt(*args, **options):
 
 
 WRITES = {
-    "before the arrays": ("npgkit.checkpoint.np.savez", True),
-    "before the arrays are on disk": ("npgkit.checkpoint._flush", True),
-    "between the two files": ("npgkit.checkpoint.write_json", True),
-    "within the JSON": ("npgkit.checkpoint.json.dump", True),
-    "before the old arrays are removed": ("npgkit.checkpoint.Path.unlink", False),
+    "before the arrays": ("npgkit.practice.checkpoint.np.savez", True),
+    "before the arrays are on disk": ("npgkit.practice.checkpoint._flush", True),
+    "between the two files": ("npgkit.practice.checkpoint.write_json", True),
+    "within the JSON": ("npgkit.practice.checkpoint.json.dump", True),
+    "before the old arrays are removed": ("npgkit.practice.checkpoint.Path.unlink", False),
 }
 
 

@@ -6,9 +6,10 @@ import pytest
 from gymnasium import spaces
 
 import npgkit
-from npgkit import EnvironmentFault, checkpoint, collect, train
-from npgkit.evaluation import evaluate_policy
-from npgkit.training import Run, Settings
+from npgkit import EnvironmentFault, collect, train
+from npgkit.practice import checkpoint
+from npgkit.practice.evaluation import evaluate_policy
+from npgkit.practice.training import Run, Settings
 
 NAN, INF = float("nan"), float("inf")
 SMALL = {"n_envs": 3, "n_steps": 10, "hidden": (4,), "value_hidden": (4,)}

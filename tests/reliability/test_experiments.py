@@ -20,8 +20,9 @@ import pytest
 from gymnasium import spaces
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from npgkit import CheckpointError, Result, Settings, experiments, run_experiment, settings
-from npgkit.experiments import DONE, FAILED, run_job
+from npgkit import CheckpointError, Result, Settings, run_experiment
+from npgkit.practice import experiments, settings
+from npgkit.practice.experiments import DONE, FAILED, run_job
 
 SMALL = {
     "total_steps": 200, "eval_episodes": 2, "n_envs": 2, "n_steps": 50,
@@ -127,8 +128,8 @@ def test_results_read_from_disk_are_those_that_were_written(serial, tmp_path):
 
 
 def test_a_job_is_the_same_run_as_train_and_evaluate(serial):
-    from npgkit.evaluation import evaluate_policy
-    from npgkit.training import Run, settings_for
+    from npgkit.practice.evaluation import evaluate_policy
+    from npgkit.practice.training import Run, settings_for
 
     run = Run(
         "CartPole-v1", "trpo", seed=1,

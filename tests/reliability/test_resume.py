@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from npgkit import CheckpointError, checkpoint, train
+from npgkit import CheckpointError, train
 from npgkit.__main__ import main
-from npgkit.training import METHODS, Run, settings_for
+from npgkit.practice import checkpoint
+from npgkit.practice.training import METHODS, Run, settings_for
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = {"hidden": (8,), "value_hidden": (8,)}

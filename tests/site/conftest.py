@@ -18,7 +18,7 @@ import pytest
 
 from tests.site.browser import SITE, Visit, settle, unavailable
 from tests.site.pages import View
-from tools import serve
+from tools.site import serve
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

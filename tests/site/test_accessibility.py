@@ -16,7 +16,7 @@ BOTH_THEMES = views(LOOKED_AT, "light") + views(LOOKED_AT, "dark", PHONE)
 @pytest.mark.parametrize("seen", BOTH_THEMES, ids=str, indirect=True)
 def test_no_serious_finding(seen: Visit) -> None:
     if not AXE.is_file():
-        unavailable("axe-core is missing: run `python tools/vendor.py`")
+        unavailable("axe-core is missing: run `python -m tools.site.vendor`")
     unfold(seen.page)
     seen.page.add_script_tag(content=AXE.read_text("utf-8"))
     result = seen.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")

@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from jupyter_cache import get_cache
 
-from tools import build, execute, serve, vendor
+from tools.site import build, execute, serve, vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,7 +93,7 @@ def test_the_requirements_hold_every_direct_dependency_of_the_book_and_the_tests
 def test_the_copy_of_the_scripts_answers_to_the_lock_file() -> None:
     stamp = vendor.VENDOR / "stamp"
     if not stamp.is_file():
-        pytest.skip("nothing is vendored yet: run `python tools/vendor.py`")
+        pytest.skip("nothing is vendored yet: run `python -m tools.site.vendor`")
     assert stamp.read_text("utf-8") == vendor.digest()
 
 
@@ -120,7 +120,7 @@ def test_a_taken_port_is_answered_with_another_one_to_try(tmp_path: Path) -> Non
         pytest.skip("there is no built site to serve")
     holder = serve.server(0, tmp_path)
     try:
-        command = [sys.executable, "tools/serve.py", "--port", str(holder.server_port)]
+        command = [sys.executable, "-m", "tools.site.serve", "--port", str(holder.server_port)]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     finally:
         holder.server_close()

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from npgkit import Result, checkpoint, evaluation, experiments, train
+from npgkit import Result, train
 from npgkit.__main__ import main
-from npgkit.evaluation import interval
-from npgkit.experiments import DONE, FAILED
-from npgkit.lab import curves
-from npgkit.training import METHODS, Run, settings_for
+from npgkit.lab.figures import learning_curves
+from npgkit.practice import checkpoint, evaluation, experiments
+from npgkit.practice.evaluation import interval
+from npgkit.practice.experiments import DONE, FAILED
+from npgkit.practice.training import METHODS, Run, settings_for
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"n_envs": 2, "n_steps": 50, "hidden": [4], "value_hidden": [4]}
@@ -489,7 +490,7 @@ def test_where_all_runs_failed_there_is_no_picture_and_the_exit_code_is_1(
 
 
 def test_without_matplotlib_a_line_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "npgkit.lab.curves")
+    monkeypatch.delitem(sys.modules, "npgkit.lab.figures.learning_curves")
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     assert compare_poles(tmp_path, "--seeds", "1") == 0
     assert capsys.readouterr().err == (
@@ -506,7 +507,9 @@ def result(name, seed, curve, status=DONE):
 
 
 def test_curves_meet_on_a_grid_by_interpolation():
-    rows = curves.on_grid([[[0, 0.0], [100, 10.0]], [[50, 1.0], [100, 3.0]]], np.array([50, 75]))
+    rows = learning_curves.on_grid(
+        [[[0, 0.0], [100, 10.0]], [[50, 1.0], [100, 3.0]]], np.array([50, 75])
+    )
     np.testing.assert_allclose(rows, [[5.0, 7.5], [1.0, 2.0]], rtol=1e-15)
 
 
@@ -517,11 +520,11 @@ def test_the_band_is_the_interquartile_mean_and_its_interval_where_all_curves_ar
     ]
     failed = result("trpo", 9, [[0, 1e9], [10**6, 1e9]], FAILED)
     ax = Figure().subplots()
-    curves.band(ax, [*runs, failed], "trpo", points=7)
+    learning_curves.band(ax, [*runs, failed], "trpo", points=7)
     (line,) = ax.get_lines()
     x, y = line.get_data()
     assert (x[0], x[-1], len(x)) == (5.0, 9.0, 7)  # in thousands; from the last start to the end
-    grid = curves.on_grid([r.curve for r in runs], 1000 * np.asarray(x))
+    grid = learning_curves.on_grid([r.curve for r in runs], 1000 * np.asarray(x))
     np.testing.assert_allclose(y, [interval(column).estimate for column in grid.T], rtol=1e-12)
     (fill,) = ax.collections
     lows_and_highs = fill.get_paths()[0].vertices[:, 1]
@@ -531,10 +534,10 @@ def test_the_band_is_the_interquartile_mean_and_its_interval_where_all_curves_ar
 
 
 def test_every_method_has_a_look_and_a_name():
-    assert set(curves.LOOKS) == set(curves.NAMES) == set(METHODS)
+    assert set(learning_curves.LOOKS) == set(learning_curves.NAMES) == set(METHODS)
 
 
 def test_runs_without_curves_draw_an_empty_figure():
     for runs in ([], [result("trpo", 0, [])], [result("npg", 0, [[1, 2.0]])]):
-        figure = curves.draw(runs, "nothing")
+        figure = learning_curves.draw(runs, "nothing")
         assert figure.axes[0].get_lines() == []

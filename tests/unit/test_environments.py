@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 
 from npgkit import CheckpointError
-from npgkit.environments import CartPolePool, EnvPool, make_pool
+from npgkit.practice.environments import CartPolePool, EnvPool, make_pool
 
 
 def rng(seed=0):

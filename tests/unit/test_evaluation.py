@@ -6,9 +6,10 @@ import pytest
 from gymnasium import spaces
 from scipy import stats
 
-from npgkit import EnvironmentFault, evaluation, interval
-from npgkit.evaluation import Interval, evaluate_policy, interquartile_mean
-from npgkit.training import Run, Settings
+from npgkit import EnvironmentFault, interval
+from npgkit.practice import evaluation
+from npgkit.practice.evaluation import Interval, evaluate_policy, interquartile_mean
+from npgkit.practice.training import Run, Settings
 
 BY_HAND = {
     "one": ([3.0], 3.0),

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from npgkit import Result, interval
-from npgkit.lab import curves
+from npgkit.lab.figures import learning_curves
 
 
 def result(kls, status="done", seed=0):
@@ -15,7 +15,7 @@ def result(kls, status="done", seed=0):
 def test_whiskers_stand_at_the_interquartile_means_and_reach_the_intervals_ends():
     ax, rng = Figure().subplots(), np.random.default_rng(0)
     samples = [rng.normal(size=5) + k for k in range(3)]
-    curves.whiskers(ax, [0.01, 0.1, 1.0], samples, "npg")
+    learning_curves.whiskers(ax, [0.01, 0.1, 1.0], samples, "npg")
     found = [interval(sample) for sample in samples]
     (bars,) = ax.containers
     line, _, (arms,) = bars.lines
@@ -29,7 +29,7 @@ def test_the_kl_of_an_update_is_its_median_and_range_over_seeds():
     """Refused updates (KL 0), failed runs and updates that nobody made do not count."""
     ax = Figure().subplots()
     runs = [result([1.0, 0.0, 4.0]), result([2.0, 0.0, 5.0, 7.0]), result([3.0, 0.0, 0.0])]
-    curves.divergences(ax, [*runs, result([1e9] * 9, "failed")], "trpo")
+    learning_curves.divergences(ax, [*runs, result([1e9] * 9, "failed")], "trpo")
     (line,) = ax.get_lines()
     np.testing.assert_array_equal(line.get_xdata(), [1, 3, 4])
     np.testing.assert_array_equal(line.get_ydata(), [2.0, 4.5, 7.0])
@@ -42,5 +42,5 @@ def test_the_kl_of_an_update_is_its_median_and_range_over_seeds():
 @pytest.mark.parametrize("runs", [[], [result([1.0], "failed")]])
 def test_no_runs_draw_nothing(runs):
     ax = Figure().subplots()
-    curves.divergences(ax, runs, "trpo")
+    learning_curves.divergences(ax, runs, "trpo")
     assert not ax.get_lines()

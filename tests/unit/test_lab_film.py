@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from npgkit.lab import film
+from npgkit.lab.figures import pole_film
 
 SVG = "{http://www.w3.org/2000/svg}"
 TRACKS = {"falls": [[0.0, 0.0], [0.1, 0.2]], "stands": np.zeros((9, 2))}
@@ -14,7 +14,7 @@ TRACKS = {"falls": [[0.0, 0.0], [0.1, 0.2]], "stands": np.zeros((9, 2))}
 
 @pytest.fixture(scope="module")
 def made():
-    return film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+    return pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2)
 
 
 def test_it_is_a_well_formed_drawing_with_its_words(made):
@@ -67,12 +67,14 @@ def test_a_short_track_stays_as_it_ended(made):
 
 
 def test_two_films_do_not_share_their_names():
-    first, second = (film.poles({"one": [[x, 0.0]]}, seconds=1, alt="a pole") for x in (0.0, 1.0))
+    first, second = (
+        pole_film.poles({"one": [[x, 0.0]]}, seconds=1, alt="a pole") for x in (0.0, 1.0)
+    )
     assert re.findall(r"npg-film-\w+", first.svg)[0] != re.findall(r"npg-film-\w+", second.svg)[0]
 
 
 def test_the_same_film_is_the_same_text(made):
-    assert film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2).svg == made.svg
+    assert pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2).svg == made.svg
 
 
 @pytest.mark.parametrize(
@@ -86,18 +88,18 @@ def test_the_same_film_is_the_same_text(made):
 )
 def test_tracks_that_are_none_are_refused(tracks, message):
     with pytest.raises(ValueError, match=message):
-        film.poles(tracks, seconds=1, alt="a pole")
+        pole_film.poles(tracks, seconds=1, alt="a pole")
 
 
 def test_a_film_needs_words_and_a_length():
     with pytest.raises(ValueError, match="alt"):
-        film.poles(TRACKS, seconds=1, alt=" ")
+        pole_film.poles(TRACKS, seconds=1, alt=" ")
     with pytest.raises(ValueError, match="seconds"):
-        film.poles(TRACKS, seconds=0, alt="a pole")
+        pole_film.poles(TRACKS, seconds=0, alt="a pole")
 
 
 def test_show_displays_the_film(monkeypatch):
     shown = []
-    monkeypatch.setattr(film, "display", shown.append)
-    film.show(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+    monkeypatch.setattr(pole_film, "display", shown.append)
+    pole_film.show(TRACKS, seconds=3, alt="Two poles & carts", every=2)
     assert [repr(picture) for picture in shown] == ["Film: Two poles & carts"]

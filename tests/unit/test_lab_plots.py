@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from npgkit.lab import compact, plots, render, style
+from npgkit.lab import plots
+from npgkit.lab.drawing import compact, policy_pictures, render, style
 
 WHITE, NIGHT = "#ffffff", "#121212"
 START = plots.logit([0.8, 0.1])
@@ -297,9 +298,7 @@ def test_contours_lie_on_their_heights_in_both_spaces():
 
 
 def plots_space(ax):
-    from npgkit.lab import spaces
-
-    return spaces._SPACES[ax]
+    return policy_pictures._SPACES[ax]
 
 
 @pytest.mark.parametrize("levels", [8, [-1.0, -0.5, 0.0, 0.5, 1.0]])

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tools import notebook_form, notebook_lint, notebooks
+from tools.notebooks import __main__ as notebooks
+from tools.notebooks import form, lint
 
 ROOT = Path(__file__).resolve().parents[2]
 Notebook = dict[str, Any]
@@ -57,16 +58,16 @@ def clean() -> Notebook:
         code("1 + 1", "solve", 3),
         markdown("```{solution-end}\n```", "end"),
     ]  # fmt: skip
-    return notebook_form.normal_form({"cells": cells, "metadata": {}})
+    return form.normal_form({"cells": cells, "metadata": {}})
 
 
 def reasons(notebook: Notebook, stored: str | None = None) -> list[str]:
-    return [str(finding) for finding in notebook_lint.lint_notebook(notebook, "nb.ipynb", stored)]
+    return [str(finding) for finding in lint.lint_notebook(notebook, "nb.ipynb", stored)]
 
 
 def test_a_clean_notebook_has_no_findings() -> None:
     notebook = clean()
-    assert reasons(notebook, notebook_form.dump_notebook(notebook)) == []
+    assert reasons(notebook, form.dump_notebook(notebook)) == []
 
 
 def put(position: int, **changes: Any) -> Callable[[Notebook], None]:
@@ -263,7 +264,7 @@ def test_linter_reports_a_file_out_of_form() -> None:
 def test_an_unreadable_notebook_is_named(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "broken.ipynb"
     path.write_text(text)
-    (finding,) = notebook_lint.lint_path(path)
+    (finding,) = lint.lint_path(path)
     assert reason in finding.reason and "broken.ipynb" in finding.reason
 
 
@@ -282,9 +283,9 @@ def test_stripping_keeps_text_and_nothing_else(tmp_path: Path) -> None:
     ]
     path = tmp_path / "nb.ipynb"
     path.write_text(json.dumps(notebook))
-    assert notebook_form.normalise(path, run=False)
-    stored = notebook_form.read_notebook(path)
-    assert stored["metadata"] == notebook_form.NOTEBOOK_METADATA
+    assert form.normalise(path, run=False)
+    stored = form.read_notebook(path)
+    assert stored["metadata"] == form.NOTEBOOK_METADATA
     assert stored["cells"][2]["metadata"] == {"quoted": ["1.5"]}
     assert stored["cells"][2]["outputs"] == [
         stream("1.5\n"),
@@ -292,7 +293,7 @@ def test_stripping_keeps_text_and_nothing_else(tmp_path: Path) -> None:
         {**ERROR, "traceback": ["KeyError: 'x'"]},
     ]
     assert path.read_text().endswith("}\n")
-    assert not notebook_form.normalise(path, run=False)
+    assert not form.normalise(path, run=False)
 
 
 def test_ids_are_kept_when_valid_and_repeatable_when_new() -> None:
@@ -300,8 +301,8 @@ def test_ids_are_kept_when_valid_and_repeatable_when_new() -> None:
     notebook["cells"][1]["id"] = "not valid!"
     notebook["cells"].append(markdown("twin", "title"))
     notebook["cells"].append({**markdown("twin", "x"), "id": None})
-    first = notebook_form.normal_form(copy.deepcopy(notebook))
-    second = notebook_form.normal_form(copy.deepcopy(notebook))
+    first = form.normal_form(copy.deepcopy(notebook))
+    second = form.normal_form(copy.deepcopy(notebook))
     ids = [cell["id"] for cell in first["cells"]]
     assert ids == [cell["id"] for cell in second["cells"]]
     assert len(set(ids)) == len(ids)
@@ -313,7 +314,7 @@ def test_ids_follow_their_cells_through_an_edit() -> None:
     before = clean()["cells"]
     after = [markdown("A new paragraph", "ignored"), *copy.deepcopy(before)]
     after[3]["source"] = "print(1.50)"
-    notebook_form.keep_ids(after, before)
+    form.keep_ids(after, before)
     assert "id" not in after[0]
     assert [cell["id"] for cell in after[1:]] == [cell["id"] for cell in before]
 
@@ -322,7 +323,7 @@ def test_myst_text_and_notebook_are_the_same_cells() -> None:
     notebook = clean()
     notebook["cells"][2]["source"] = 'text = """\n```\nfence\n```\n"""'
     notebook["cells"].insert(1, markdown("A second cell.", "second", quoted=["1.5", "2e-3"]))
-    again = notebook_form.from_myst(notebook_form.to_myst(notebook), notebook)
+    again = form.from_myst(form.to_myst(notebook), notebook)
     fields = ("cell_type", "id", "metadata", "source")
     assert [[cell[key] for key in fields] for cell in again["cells"]] == [
         [cell[key] for key in fields] for cell in notebook["cells"]
@@ -340,16 +341,16 @@ def test_executing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         code("raise KeyError('x')", "error", 1, tags=["raises-exception"]),
     ]  # fmt: skip
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
-    command = [sys.executable, ROOT / "tools" / "notebooks.py", "normalise", path]
+    command = [sys.executable, "-m", "tools.notebooks", "normalise", path]
     subprocess.run(command, check=True, capture_output=True)
     first = path.read_bytes()
-    stored = notebook_form.read_notebook(path)
+    stored = form.read_notebook(path)
     assert [cell.get("execution_count") for cell in stored["cells"]] == [None, 1, 2, 3]
     assert stored["cells"][1]["outputs"] == [stream("1 True\n")]
     assert list(stored["cells"][2]["outputs"][0]["data"]) == ["text/plain"]
     subprocess.run(command, check=True, capture_output=True)
     assert path.read_bytes() == first
-    assert notebook_lint.lint_path(path) == []
+    assert lint.lint_path(path) == []
 
 
 def test_a_failing_notebook_is_left_as_it_was(tmp_path: Path, capsys: Any) -> None:
@@ -364,7 +365,7 @@ def test_a_failing_notebook_is_left_as_it_was(tmp_path: Path, capsys: Any) -> No
 def test_commands_report_and_fail(tmp_path: Path, capsys: Any) -> None:
     notebook = clean()
     put(0, source="# A\n\nSurely 9.75.")(notebook)
-    (tmp_path / "nb.ipynb").write_text(notebook_form.dump_notebook(notebook))
+    (tmp_path / "nb.ipynb").write_text(form.dump_notebook(notebook))
     assert notebooks.main(["lint", str(tmp_path)]) == 0
     (tmp_path / "page.md").write_text("Clearly.")
     assert notebooks.main(["lint", str(tmp_path)]) == 1

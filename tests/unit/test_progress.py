@@ -8,7 +8,7 @@ import pytest
 
 from npgkit import run_experiment, train
 from npgkit.__main__ import main
-from npgkit.progress import bar
+from npgkit.practice.progress import bar
 
 SMALL = {"n_envs": 2, "n_steps": 50, "hidden": [4], "value_hidden": [4]}
 COMMAND = (

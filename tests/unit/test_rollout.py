@@ -9,10 +9,10 @@ from gymnasium import spaces
 
 import npgkit
 from npgkit import EnvironmentFault, Policy, collect, gae, mlp_policy
-from npgkit.environments import EnvPool, make_pool
 from npgkit.networks import Linear
-from npgkit.rollout import LARGEST, Running
-from npgkit.training import Run, Settings
+from npgkit.practice.environments import EnvPool, make_pool
+from npgkit.practice.rollout import LARGEST, Running
+from npgkit.practice.training import Run, Settings
 
 
 class Counter(gymnasium.Env):

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from gymnasium.wrappers import FlattenObservation, TransformAction
 
 from npgkit import Categorical, DiagGaussian, mlp_policy, train
-from npgkit.spaces import check_spaces, observation_size
+from npgkit.practice.spaces import check_spaces, observation_size
 
 LINE = spaces.Box(-1, 1, (3,))
 LAYOUTS = {

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from npgkit import Iteration, Settings, settings, train, training
-from npgkit.rollout import collect
-from npgkit.training import METHODS, Moments, Run, settings_for
+from npgkit import Iteration, Settings, train
+from npgkit.practice import settings, training
+from npgkit.practice.rollout import collect
+from npgkit.practice.training import METHODS, Moments, Run, settings_for
 
 SMALL = {"n_envs": 2, "n_steps": 60, "hidden": (8,), "value_hidden": (8,)}
 every_method = pytest.mark.parametrize("method", METHODS)

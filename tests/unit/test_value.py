@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npgkit.networks import MLP
-from npgkit.value import Baseline
+from npgkit.practice.value import Baseline
 
 
 def data(seed=0, n=300, size=3):
@@ -133,7 +133,7 @@ def test_a_step_that_overshoots_is_halved_and_one_that_never_helps_is_left_out(m
     start = beginning(baseline, phi, targets)
     for factor, halvings in ((3.0, 1), (7.0, 2), (-1.0, None)):
         with monkeypatch.context() as patch:
-            patch.setattr("npgkit.value.conjugate_gradient", lengthened(factor))
+            patch.setattr("npgkit.practice.value.conjugate_gradient", lengthened(factor))
             found = baseline.fit(phi, OBS, targets)
         # a step of t times the exact one leaves |1 - t| of the error: it helps for t < 2
         share = 0.0 if halvings is None else factor / 2**halvings

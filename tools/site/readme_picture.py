@@ -1,8 +1,8 @@
 """Save one frame of the index page's figure as the README's picture.
 
-python tools/hero.py [PATH]     (default: book/images/hero.png)
+python -m tools.site.readme_picture [PATH]     (default: book/images/hero.png)
 
-The drawing is the one that the index page moves, `npgkit.lab.hero.draw`.
+The drawing is the one that the index page moves, `npgkit.lab.figures.hero.draw`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from npgkit.lab import hero
+from npgkit.lab.figures import hero
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EPSILON, STRETCH = 0.012, 2.5
 
 

@@ -18,19 +18,20 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from npgkit.batch import Batch
+from npgkit.networks import MLP
+from npgkit.policy import Policy
+from npgkit.step_result import Step
+from npgkit.steps import euclidean_step, natural_step
+from npgkit.trust_region import trust_region_step
+from npgkit.validation import as_choice, as_count, as_floats, as_indices
+
 from . import checkpoint
-from .batch import Batch
 from .environments import Pool, make_pool
-from .networks import MLP
-from .policy import Policy
 from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for
 from .spaces import mlp_policy
-from .step_result import Step
-from .steps import euclidean_step, natural_step
-from .trust_region import trust_region_step
-from .validation import as_choice, as_count, as_floats, as_indices
 from .value import Baseline
 
 METHODS = ("trpo", "npg", "vpg")

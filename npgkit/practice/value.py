@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cg import conjugate_gradient
-from .networks import MLP
+from npgkit.cg import conjugate_gradient
+from npgkit.networks import MLP
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from html import escape
 from itertools import groupby
 from xml.etree import ElementTree
 
-from npgkit.lab import style
+from npgkit.lab.drawing import style
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npgkit.lab import mistakes
-from npgkit.lab.mistakes import Array
+from npgkit.lab.exercises import mistakes
+from npgkit.lab.exercises.mistakes import Array
 
 Hint = tuple[Callable[[Any], Any], str]
 

@@ -1,11 +1,11 @@
 """Write, normalise and check the book's notebooks.
 
-    python tools/notebooks.py normalise [PATHS]        run them afresh, store them clean
-    python tools/notebooks.py normalise --no-execute   only take out what is not stored
-    python tools/notebooks.py lint [PATHS]             form and style, as file:cell: reason
-    python tools/notebooks.py numbers [PATHS]          numbers in the prose against computed ones
-    python tools/notebooks.py from-myst TEXT.md NOTEBOOK.ipynb
-    python tools/notebooks.py to-myst NOTEBOOK.ipynb TEXT.md
+    python -m tools.notebooks normalise [PATHS]        run them afresh, store them clean
+    python -m tools.notebooks normalise --no-execute   only take out what is not stored
+    python -m tools.notebooks lint [PATHS]             form and style, as file:cell: reason
+    python -m tools.notebooks numbers [PATHS]          numbers in the prose against computed ones
+    python -m tools.notebooks from-myst TEXT.md NOTEBOOK.ipynb
+    python -m tools.notebooks to-myst NOTEBOOK.ipynb TEXT.md
 
 PATHS are notebooks, Markdown pages or folders; without any, the folder book/.
 """
@@ -18,18 +18,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+from tools.notebooks import form, lint, numbers
 
-from tools import notebook_form, notebook_lint, prose_numbers  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def find(paths: list[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
     """The files that `paths` name, and those with these suffixes below the folders they name."""
     for path in paths or [ROOT / "book"]:
         if not path.exists():
-            raise notebook_form.NotebookError(f"{path}: no such file or folder")
+            raise form.NotebookError(f"{path}: no such file or folder")
         if path.is_dir():
             for child in sorted(path.rglob("*")):
                 if child.suffix in suffixes and ".ipynb_checkpoints" not in child.parts:
@@ -38,7 +36,7 @@ def find(paths: list[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
             yield path
 
 
-def report(findings: list[notebook_lint.Finding]) -> int:
+def report(findings: list[lint.Finding]) -> int:
     for finding in findings:
         print(finding)
     return 1 if findings else 0
@@ -65,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     try:
         return _run(options)
-    except notebook_form.NotebookError as error:
+    except form.NotebookError as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -73,23 +71,23 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "lint":
         paths = find(options.paths, (".ipynb", ".md"))
-        return report([finding for path in paths for finding in notebook_lint.lint_path(path)])
+        return report([finding for path in paths for finding in lint.lint_path(path)])
     if options.command == "numbers":
         paths = find(options.paths, (".ipynb",))
-        return report([finding for path in paths for finding in prose_numbers.check_path(path)])
+        return report([finding for path in paths for finding in numbers.check_path(path)])
     if options.command == "normalise":
         for path in find(options.paths, (".ipynb",)):
-            changed = notebook_form.normalise(path, run=not options.no_execute)
+            changed = form.normalise(path, run=not options.no_execute)
             print(f"{path}: {'normalised' if changed else 'unchanged'}", flush=True)
         return 0
     if options.command == "from-myst":
         target = options.target
-        previous = notebook_form.read_notebook(target) if target.exists() else None
-        notebook = notebook_form.from_myst(options.source.read_text("utf-8"), previous)
-        changed = notebook_form.write_notebook(target, notebook, run=not options.no_execute)
+        previous = form.read_notebook(target) if target.exists() else None
+        notebook = form.from_myst(options.source.read_text("utf-8"), previous)
+        changed = form.write_notebook(target, notebook, run=not options.no_execute)
         print(f"{target}: {'written' if changed else 'unchanged'}")
         return 0
-    text = notebook_form.to_myst(notebook_form.read_notebook(options.source))
+    text = form.to_myst(form.read_notebook(options.source))
     options.target.write_text(text, encoding="utf-8")
     print(f"{options.target}: written")
     return 0

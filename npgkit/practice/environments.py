@@ -20,9 +20,10 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 
+from npgkit.validation import as_count
+
 from .checkpoint import CheckpointError
 from .spaces import check_spaces
-from .validation import as_count
 
 Snapshot = tuple[dict[str, Any], dict[str, np.ndarray]]  # what JSON holds, and arrays
 

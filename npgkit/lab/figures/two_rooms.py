@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 from numpy.typing import ArrayLike, NDArray
 
-from npgkit.lab import render, style
+from npgkit.lab.drawing import render, style
 
 ROOMS = ("poor", "rich")
 _FILL: dict[str, dict[str, Any]] = {

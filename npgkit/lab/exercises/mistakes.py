@@ -1,4 +1,4 @@
-"""What turned the right array into the given one? The search behind `npgkit.lab.check`.
+"""What turned the right array into the given one? The search behind `npgkit.lab.exercises.check`.
 
 Each function says in words how a wrong answer differs from the right one. `explain` tries the
 classical mistakes first; one is named only if it accounts for every entry, so that the reader is

@@ -1,7 +1,7 @@
 """Build the book into _build/html when something it is made from has changed.
 
-    python tools/build.py            # build if needed
-    python tools/build.py --force    # build again, executing every notebook again
+    python -m tools.site.build            # build if needed
+    python -m tools.site.build --force    # build again, executing every notebook again
 
 A build always starts from nothing but the execution cache: Sphinx repeats a warning only when it
 reads the page again, so a build on top of an older one can hide what the older one said. The
@@ -21,10 +21,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "book.stamp"
 CACHE = BUILD / ".jupyter_cache"
@@ -90,11 +87,11 @@ def build(force: bool = False) -> int:
     CACHE_STAMP.write_text(code, "utf-8")
 
     # Not at the top: Jupyter takes seconds to import, and most calls end above.
-    from tools.execute import execute
+    from tools.site.execute import execute
 
     start = time.perf_counter()
     # The results that the evidence page shows; without them it says "not run".
-    program = [sys.executable, str(ROOT / "tools" / "evidence.py")]
+    program = [sys.executable, "-m", "tools.evidence"]
     with subprocess.Popen(program, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL):
         execute(ROOT, CACHE, environment(), jobs=min(os.cpu_count() or 1, 4))
     book = str(Path(sys.executable).with_name("jupyter-book"))

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from npgkit.evaluation import interval
-from npgkit.experiments import DONE, Result
 from npgkit.lab import plots
+from npgkit.practice.evaluation import interval
+from npgkit.practice.experiments import DONE, Result
 
 LOOKS = {"vpg": "euclidean", "npg": "natural", "trpo": "trust_region"}
 NAMES = {"vpg": "plain gradient", "npg": "natural gradient", "trpo": "trust region"}

@@ -1,7 +1,8 @@
 """The same plane on two sheets of graph paper: in your coordinates phi, and in mine, theta.
 
 With theta = B phi + b, what is a circle on your sheet is an ellipse on mine. Whatever is drawn
-on the two panels is given in theta, as in `npgkit.lab.spaces`; your sheet knows its own map.
+on the two panels is given in theta, as in `npgkit.lab.drawing.policy_pictures`; your sheet knows
+its own map.
 """
 
 import numpy as np
@@ -9,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from npgkit.lab import plots, spaces, style
+from npgkit.lab import plots
+from npgkit.lab.drawing import policy_pictures, style
 
 _FAR = 30.0
 _GRID = np.arange(-_FAR, _FAR + 0.5, 0.5)
@@ -50,9 +52,11 @@ def two_papers(
     def to_mine(phi: ArrayLike) -> np.ndarray:
         return np.asarray(np.asarray(phi, dtype=float) @ B.T)
 
-    spaces._set_up(yours, spaces.Space(_window(start, 1.2), to_yours, to_mine), None)
-    here = spaces.Space(_window(centre, 2.4), np.asarray, np.asarray)
-    spaces._set_up(mine, here, landscape)
+    policy_pictures._set_up(
+        yours, policy_pictures.Space(_window(start, 1.2), to_yours, to_mine), None
+    )
+    here = policy_pictures.Space(_window(centre, 2.4), np.asarray, np.asarray)
+    policy_pictures._set_up(mine, here, landscape)
     for k in _GRID:
         for line in (((k, -_FAR), (k, _FAR)), ((-_FAR, k), (_FAR, k))):
             ends = np.round(start) + np.array(line)
@@ -63,7 +67,7 @@ def two_papers(
     return fig, (yours, mine)
 
 
-def _window(centre: np.ndarray, half: float) -> spaces.Limits:
+def _window(centre: np.ndarray, half: float) -> policy_pictures.Limits:
     (x, y) = (float(v) for v in centre)
     return ((x - half, x + half), (y - half, y + half))
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from npgkit.lab.compact import compact, short
+from npgkit.lab.drawing.compact import compact, short
 
 _PX_PER_POINT = 1.4
 # As an <img>, where no page lends its text colour, the figure brings a white card along.

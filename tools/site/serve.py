@@ -1,6 +1,6 @@
 """Serve _build/html on this machine alone.
 
-python tools/serve.py [--port 8000]
+python -m tools.site.serve [--port 8000]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
+SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
 HOST = "127.0.0.1"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from IPython.display import display
 from numpy.typing import ArrayLike
 
-from npgkit.lab import render, style
+from npgkit.lab.drawing import render, style
 from npgkit.validation import as_count, as_scalar
 
 _WIDTH, _HEIGHT, _FLOOR = 360, 112, 92  # pixels: of the drawing, of a track, of its rail

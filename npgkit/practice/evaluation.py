@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npgkit.validation import as_count, as_floats, as_scalar
+
 from .environments import make_pool
 from .rollout import EnvironmentFault, require_finite, require_finite_step
 from .training import Environment, Run
-from .validation import as_count, as_floats, as_scalar
 
 MAX_STEPS = 100_000
 """After so many steps an episode is taken for one that never ends."""

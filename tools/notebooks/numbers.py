@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from tools.notebook_form import Cell, Notebook, read_notebook
-from tools.notebook_lint import Finding, draws, figure_of, output_texts
-from tools.prose import reading_text
+from tools.notebooks.form import Cell, Notebook, read_notebook
+from tools.notebooks.lint import Finding, draws, figure_of, output_texts
+from tools.notebooks.prose import reading_text
 
 HUNDRED = Decimal(100)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import gymnasium
 
+from npgkit.validation import as_count, as_scalar
+
 from .rollout import as_unit
 from .spaces import observation_size
-from .validation import as_count, as_scalar
 
 Environment = str | Callable[[], gymnasium.Env]
 

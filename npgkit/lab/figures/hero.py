@@ -5,7 +5,7 @@ steps are computed in phi, each by its own rule, and drawn in theta and in polic
 the comparison is fair, the plain step's radius is the one that gives it a mean KL of `epsilon`
 where the stretch is 1; the radius is then kept, as the KL radius is.
 
-The index page moves it; `tools/hero.py` saves one frame of it for the README.
+The index page moves it; `tools/site/readme_picture.py` saves one frame of it for the README.
 """
 
 from functools import cache

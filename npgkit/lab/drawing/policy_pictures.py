@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
 
-from npgkit.lab import render, style
-from npgkit.lab.regions import Array, Ball, Disc, logit, probability
+from npgkit.lab.drawing import render, style
+from npgkit.lab.drawing.regions import Array, Ball, Disc, logit, probability
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 _QUARTERS = {0.0: "0", 0.25: "¼", 0.5: "½", 0.75: "¾", 1.0: "1"}

@@ -19,13 +19,14 @@ from typing import Any
 import gymnasium
 from threadpoolctl import threadpool_limits
 
+from npgkit.validation import as_choice, as_count
+
 from . import checkpoint
 from .evaluation import evaluate_policy
 from .progress import bar
 from .settings import DEFAULTS, PER_ENVIRONMENT, Settings, settings_for
 from .spaces import check_spaces
 from .training import METHODS, Run
-from .validation import as_choice, as_count
 
 DONE, FAILED = "done", "failed"
 

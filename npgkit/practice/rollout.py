@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import gymnasium
 import numpy as np
 
+from npgkit.policy import Policy
+from npgkit.validation import as_count, as_flags, as_floats, as_generator, as_scalar
+
 from .environments import EnvPool, Pool, Transition
-from .policy import Policy
-from .validation import as_count, as_flags, as_floats, as_generator, as_scalar
 
 Look = Callable[[np.ndarray], np.ndarray]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.notebook_form import (
+from tools.notebooks.form import (
     CELL_ID,
     KEPT_MIME_TYPES,
     KNOWN_CELL_KEYS,
@@ -25,7 +25,7 @@ from tools.notebook_form import (
     normal_form,
     read_notebook,
 )
-from tools.prose import Directive, directives, words_only
+from tools.notebooks.prose import Directive, directives, words_only
 
 MAX_LINES, MAX_LINES_WITH_REASON = 15, 30
 FILLER = re.compile(

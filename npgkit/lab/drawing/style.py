@@ -2,7 +2,7 @@
 
 The colours come from the Okabe-Ito palette, which stays apart under the common colour
 deficiencies; markers and line styles keep the methods apart in black-and-white print.
-`INK` and `PAPER` are stand-ins: `npgkit.lab.render` turns them into the text and background
+`INK` and `PAPER` are stand-ins: `npgkit.lab.drawing.render` turns them into the text and background
 colours of the page, so that one figure serves light and dark readers.
 """
 

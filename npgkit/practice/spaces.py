@@ -13,10 +13,10 @@ import math
 import gymnasium
 from gymnasium import spaces
 
-from .distributions import Categorical, DiagGaussian
-from .networks import MLP, WithFreeOutputs
-from .policy import Policy
-from .validation import as_count
+from npgkit.distributions import Categorical, DiagGaussian
+from npgkit.networks import MLP, WithFreeOutputs
+from npgkit.policy import Policy
+from npgkit.validation import as_count
 
 FLATTEN_OBSERVATIONS = "wrap the environment in gymnasium.wrappers.FlattenObservation"
 FLATTEN_ACTIONS = (

@@ -1,0 +1,1 @@
+"""From a Matplotlib figure to what a page carries: style, regions of the plane, SVG."""

@@ -1,0 +1,1 @@
+"""Feedback on the exercises: what is wrong with an answer, in words."""

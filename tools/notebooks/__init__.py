@@ -1,0 +1,1 @@
+"""The notebooks: the form in which they are stored, their style, and the numbers in their prose."""

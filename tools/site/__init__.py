@@ -1,0 +1,1 @@
+"""The site: fetch what the pages need, execute the notebooks, build, serve."""
