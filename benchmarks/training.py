@@ -1,14 +1,16 @@
 """Train npgkit's TRPO and sb3-contrib's side by side: throughput, evaluation, steps to a threshold.
 
-    python benchmarks/training.py [--seeds 5] [--only CartPole-v1 ...]
+    python benchmarks/training.py [--seeds 10] [--first 0] [--only CartPole-v1 ...]
+                                  [--program npgkit sb3-contrib]
         (needs the extra `bench`; the MuJoCo environments need the extra `mujoco`)
 
 One seed of the one, then the same seed of the other, in one process and on one thread each, the
 same number of environment steps; what is compared is processor time. sb3-contrib runs with the
 settings that RL Zoo tuned for it, npgkit with its defaults and `PER_ENVIRONMENT`. Both are
-evaluated over 20 episodes with deterministic actions. The threshold counts as reached by the
-first iteration whose finished episodes average it. Writes benchmarks/results/training.md and
-.json, run by run; what an earlier call measured of other environments and programs stays in them.
+evaluated twice over 20 episodes: with the most likely action of each observation, and with actions
+drawn from the policy. The threshold counts as reached by the first iteration whose finished
+episodes average it. Writes benchmarks/results/training.md and .json, run by run; what an earlier
+call measured of other environments, programs and seeds stays in them.
 """
 
 from __future__ import annotations
@@ -86,7 +88,8 @@ class Outcome:
     seed: int
     steps: int
     cpu_seconds: float
-    evaluation: float
+    evaluation: float  # mean return of the most likely actions
+    sampled: float  # mean return of actions drawn from the policy
     threshold_at: int | None
 
     @property
@@ -152,10 +155,15 @@ def theirs(env: str, task: Task, seed: int) -> Outcome:
     if normalize:
         judged = VecNormalize(judged, training=False, norm_reward=False)
         judged.obs_rms = envs.obs_rms
-    level, _ = evaluate(model, judged, n_eval_episodes=EPISODES, deterministic=True)
-    return Outcome(
-        "sb3-contrib", env, seed, model.num_timesteps, seconds, float(level), watch.reached
+    level, sampled = (
+        float(evaluate(model, judged, n_eval_episodes=EPISODES, deterministic=mode)[0])
+        for mode in (True, False)
     )
+    steps = model.num_timesteps
+    return Outcome("sb3-contrib", env, seed, steps, seconds, level, sampled, watch.reached)
+
+
+PROGRAMS = {"npgkit": ours, "sb3-contrib": theirs}
 
 
 def stepping_alone(env: str, steps: int = 20_000) -> float:
@@ -259,22 +267,26 @@ def write(outcomes: list[Outcome], alone: dict[str, float]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--alone", action="store_true", help="leave sb3-contrib out")
+    parser.add_argument("--program", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     run_job("warm-up", {"env": "CartPole-v1", "method": "trpo", "total_steps": 2048,
                         "eval_episodes": 0}, 0)  # fmt: skip
-    programs = (ours,) if chosen.alone else (ours, theirs)
-    names = ("npgkit",) if chosen.alone else ("npgkit", "sb3-contrib")
-    outcomes = [o for o in stored() if not (o.env in chosen.only and o.program in names)]
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
+    outcomes = [
+        o
+        for o in stored()
+        if not (o.env in chosen.only and o.program in chosen.program and o.seed in seeds)
+    ]
     alone = {env: stepping_alone(env) for env in TASKS if env in {o.env for o in outcomes}}
     for env in chosen.only:
         alone[env] = stepping_alone(env)
-        for seed in range(chosen.seeds):
-            for program in programs:
-                outcomes.append(program(env, TASKS[env], seed))
+        for seed in seeds:
+            for program in chosen.program:
+                outcomes.append(PROGRAMS[program](env, TASKS[env], seed))
                 print(outcomes[-1], flush=True)
                 write(outcomes, alone)
     print(report(outcomes, alone))
