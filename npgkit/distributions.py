@@ -1,14 +1,14 @@
 """Distributions of actions, with score, KL and Fisher matrix in closed form.
 
-Layer 1. A distribution reads the outputs of a network, one row each, and knows in *its own*
-parameters out (logits; mean and log standard deviation)
+A distribution reads the outputs of a network, one row each, and knows in *its own* parameters out
+(logits; mean and log standard deviation)
 
     score(out, act) = d log p(act | out) / d out,
     M(out)          = E_act[score score'],         the Fisher matrix, as a product u -> M u,
     kl(p, q)        = E_{act ~ p}[log p(act) - log q(act)]   and its two gradients.
 
-The network's Jacobian carries them to theta. All sums of two probabilities' logarithms go through
-`_excess`, so that a KL of 1e-12 still has ten correct digits.
+The network's Jacobian carries them to theta. A KL is summed from the terms of `_excess`, so that
+one of 1e-12 still has ten correct digits.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .floating import quiet_methods
 from .validation import as_floats, as_indices
 
 LOG_2PI = math.log(2 * math.pi)
@@ -29,10 +30,10 @@ class Distribution(Protocol):
 
     @property
     def n_outputs(self) -> int:
-        """How many outputs of the network it reads."""
+        """The number of the network's outputs that it reads."""
 
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw one action a row."""
+        """Draw one action for each row."""
 
     def mode(self, out: np.ndarray) -> np.ndarray:
         """Return the most likely action of each row."""
@@ -56,6 +57,7 @@ class Distribution(Protocol):
         """Return the entropy (n,) in nats."""
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class Categorical:
     """p(a) = exp(out_a) / sum_b exp(out_b) over `n_outputs` actions; act are indices (n,)."""
@@ -64,15 +66,14 @@ class Categorical:
 
     def log_probabilities(self, out: np.ndarray) -> np.ndarray:
         """Return log p (n, n_outputs)."""
-        shifted = out - out.max(axis=1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return _log_softmax(out)
 
     def probabilities(self, out: np.ndarray) -> np.ndarray:
         """Return p (n, n_outputs)."""
-        return np.exp(self.log_probabilities(out))
+        return np.exp(_log_softmax(out))
 
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        below = np.cumsum(self.probabilities(out), axis=1)
+        below = np.cumsum(_softmax(out), axis=1)
         draw = rng.random((len(out), 1)) * below[:, -1:]
         return (draw >= below).sum(axis=1)
 
@@ -80,23 +81,23 @@ class Categorical:
         return out.argmax(axis=1)
 
     def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
-        return self.log_probabilities(out)[np.arange(len(out)), self._actions(out, act)]
+        return _log_softmax(out)[np.arange(len(out)), self._actions(out, act)]
 
     def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
-        score = -self.probabilities(out)
+        score = -_softmax(out)
         score[np.arange(len(out)), self._actions(out, act)] += 1.0
         return score
 
     def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-        log_p, log_q = self.log_probabilities(p), self.log_probabilities(q)
+        log_p, log_q = _log_softmax(p), _log_softmax(q)
         return _excess(log_p, log_q).sum(axis=1)
 
     def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        prob_p, prob_q = self.probabilities(p), self.probabilities(q)
+        prob_p, prob_q = _softmax(p), _softmax(q)
         return self.fisher_product(p, p - q), prob_q - prob_p
 
     def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
-        p = self.probabilities(out)
+        p = _softmax(out)
         centred = u - (p * u).sum(axis=1, keepdims=True)
         # Once more: near certainty the first mean cancels all but its rounding, and the null
         # direction of M would come out as a small eigenvalue.
@@ -104,13 +105,14 @@ class Categorical:
         return p * centred
 
     def entropy(self, out: np.ndarray) -> np.ndarray:
-        log_p = self.log_probabilities(out)
+        log_p = _log_softmax(out)
         return -(np.exp(log_p) * log_p).sum(axis=1)
 
     def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         return as_indices("act", act, self.n_outputs, (len(out),))
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class DiagGaussian:
     """Independent normals: out = (means, log standard deviations), act_dim of each."""
@@ -165,6 +167,15 @@ class DiagGaussian:
         mean, log_std = self._split(out)
         act = as_floats("act", act, (len(out), self.act_dim)).astype(out.dtype, copy=False)
         return (act - mean) * np.exp(-log_std), log_std
+
+
+def _log_softmax(out: np.ndarray) -> np.ndarray:
+    shifted = out - out.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _softmax(out: np.ndarray) -> np.ndarray:
+    return np.exp(_log_softmax(out))
 
 
 def _excess(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
