@@ -13,6 +13,7 @@ one of 1e-12 still has ten correct digits.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +21,7 @@ from typing import Protocol
 import numpy as np
 
 from .floating import quiet_methods
-from .validation import as_floats, as_indices
+from .validation import as_count, as_floats, as_indices
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -110,6 +111,95 @@ class Categorical:
 
     def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         return as_indices("act", act, self.n_outputs, (len(out),))
+
+
+@quiet_methods
+@dataclass(frozen=True)
+class MultiCategorical:
+    """Independent choices, one of sizes[j] each; act are indices (n, k), k = len(sizes).
+
+    out holds sizes[0] logits of the first choice, then sizes[1] of the second, and so on. A row of
+    k choices is read as k rows of one `Categorical`, as wide as the widest of them; the columns
+    that a narrower one lacks hold a logit so low that their probability is 0.
+
+    Raises `ValueError` unless `sizes` is a sequence of positive integers, with at least one.
+    """
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sizes, tuple | list | np.ndarray) or np.ndim(self.sizes) != 1:
+            raise ValueError(f"sizes must be a sequence of positive integers; got {self.sizes!r}")
+        if len(self.sizes) == 0:
+            raise ValueError("sizes is empty; there must be at least one choice")
+        sizes = (as_count(f"sizes[{j}]", n, at_least=1) for j, n in enumerate(self.sizes))
+        object.__setattr__(self, "sizes", tuple(sizes))
+
+    @functools.cached_property
+    def n_outputs(self) -> int:
+        return sum(self.sizes)
+
+    @functools.cached_property
+    def _one(self) -> Categorical:
+        return Categorical(max(self.sizes))
+
+    @functools.cached_property
+    def _columns(self) -> np.ndarray:
+        """The place of each output in a row of k choices, each as wide as the widest."""
+        return np.flatnonzero(np.arange(max(self.sizes)) < np.array(self.sizes)[:, None])
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._one.sample(self._choices(out), rng).reshape(len(out), -1)
+
+    def mode(self, out: np.ndarray) -> np.ndarray:
+        return self._one.mode(self._choices(out)).reshape(len(out), -1)
+
+    def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.logp(self._choices(out), self._actions(out, act)), out)
+
+    def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return self._outputs(self._one.score(self._choices(out), self._actions(out, act)), out)
+
+    def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.kl(self._choices(p), self._choices(q)), p)
+
+    def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        by_p, by_q = self._one.kl_gradients(self._choices(p), self._choices(q))
+        return self._outputs(by_p, p), self._outputs(by_q, p)
+
+    def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
+        product = self._one.fisher_product(self._choices(out), self._choices(u, absent=0.0))
+        return self._outputs(product, out)
+
+    def entropy(self, out: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.entropy(self._choices(out)), out)
+
+    def _choices(self, out: np.ndarray, absent: float | None = None) -> np.ndarray:
+        """Return (n, n_outputs) as a row for each choice (n k, widest)."""
+        k, widest = len(self.sizes), max(self.sizes)
+        if k * widest == self.n_outputs:
+            return out.reshape(-1, widest)
+        lowest = float(np.finfo(out.dtype).min) / 4  # finite, so that no difference is NaN
+        rows = np.full((len(out), k * widest), lowest if absent is None else absent, out.dtype)
+        rows[:, self._columns] = out
+        return rows.reshape(-1, widest)
+
+    def _outputs(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Return a row for each choice (n k, widest) as (n, n_outputs)."""
+        return rows.reshape(len(out), -1)[:, self._columns]
+
+    def _sum(self, of_each: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return of_each.reshape(len(out), -1).sum(axis=1)
+
+    def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        """Return the actions (n, k), each below its choice's size, as (n k,)."""
+        act = as_indices("act", act, max(self.sizes), (len(out), len(self.sizes)))
+        if (act >= self.sizes).any():
+            i, j = (int(index) for index in np.argwhere(act >= self.sizes)[0])
+            raise ValueError(
+                f"act[{i}, {j}] is {act[i, j]}; expected 0 <= act[:, {j}] < {self.sizes[j]}"
+            )
+        return act.ravel()
 
 
 @quiet_methods
