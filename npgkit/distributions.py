@@ -8,7 +8,8 @@ A distribution reads the outputs of a network, one row each, and knows in *its o
     kl(p, q)        = E_{act ~ p}[log p(act) - log q(act)]   and its two gradients.
 
 The network's Jacobian carries them to theta. A KL is summed from the terms of `_excess`, so that
-one of 1e-12 still has ten correct digits.
+one of 1e-12 still has ten correct digits. `npgkit.check_distribution` tests a distribution against
+its own log-probabilities.
 """
 
 from __future__ import annotations
