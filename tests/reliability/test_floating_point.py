@@ -161,10 +161,15 @@ def assert_same(name, one, other):
         np.testing.assert_array_equal(a, b, name)
 
 
-@pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
+SLOW_FOR_KL_STEP = {"network", "narrow gaussian"}  # half a minute each
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
 def test_seterr_of_the_caller_changes_nothing(situation):
-    policy, theta, batch, mdp = situation()
+    policy, theta, batch, mdp = SITUATIONS[situation]()
     calls = [(name, call, batch) for name, call in ON_A_BATCH.items()]
+    if situation in SLOW_FOR_KL_STEP:
+        calls = [item for item in calls if item[0] != "kl_step"]
     calls += [(name, call, mdp) for name, call in ON_AN_MDP.items() if mdp is not None]
     for name, call, last in calls:
         with np.errstate(all="warn"):  # pytest makes errors of warnings
