@@ -6,10 +6,10 @@ distribution rho whatever the start:
     rho P_pi = rho,   J_bar = rho . R_pi,   h - P_pi h = R_pi - J_bar,   rho . h = 0,
 
 and with A(s, a) = R(s, a) - J_bar + sum_s' P(s, a, s') h(s') - h(s) the gradient of J_bar is
-sum_s,a rho(s) pi(a|s) A(s, a) score(s, a): one more weighted batch, which `policy_gradient`,
-`FisherOperator` and the steps read as they read any other (Sutton et al., 2000).
+sum_s,a rho(s) pi(a|s) A(s, a) score(s, a) (Sutton et al., 2000). That is a weighted batch:
+`policy_gradient`, `FisherOperator` and the steps take it as they take any other.
 
-An `MDP` is given with a discount and a first state; here both are ignored.
+The discount and the distribution of the first state that an `MDP` holds are ignored here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def stationary(P_pi: np.ndarray) -> np.ndarray:
     """Return rho (S,), the share of time that the chain P_pi (S, S) spends in each state.
 
     By the elimination of Grassmann, Taksar and Heyman (1985), which never subtracts, so that a
-    share of 1e-12 has as many correct digits as one of 1/2. States that are left for ever get 0.
+    share of 1e-12 has as many correct digits as one of 1/2. Transient states get 0.
 
     Raises `ValueError` if P_pi is not square, its rows are not distributions, or the chain has more
     than one closed class, so that the share of time depends on the start.
@@ -61,8 +61,8 @@ def average_reward(mdp: MDP, pi: np.ndarray) -> float:
 def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     """Return h (S,) as `V`, and Q and A = Q - h (S, A), in units of reward.
 
-    h(s) is by how much the rewards from s on exceed J_bar a step, in sum and in the mean over the
-    horizon (a periodic chain has no limit); rho . h = 0.
+    h(s) is the expected sum of R - J_bar over all steps from s on, with rho . h = 0. (Where the
+    chain is periodic the sum oscillates, and h(s) is its average over the number of steps.)
 
     Raises `ValueError` as `average_reward` does.
     Implements: eq. (eq-poisson), chapter 10.

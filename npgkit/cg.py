@@ -6,13 +6,12 @@ with A an iteration (Hestenes and Stiefel, 1952):
     z = M r,              beta = r'z / (last r'z),   p = z + beta p,
     alpha = r'z / p'Ap,   x += alpha p,              r -= alpha Ap.
 
-Unlike the textbook's loop this one ends with a status that says why, at the best iterate met, where
-the system cannot be solved: x is never NaN, and `converged` is said only of a residual that was
-computed afresh from b - A x.
+Where the system cannot be solved, the loop ends with the best iterate and a status that says why.
+x is never NaN, and `converged` is only true if the residual was recomputed as b - A x.
 
-The residual of the solution that a precision can hold is not 0: b - A x is computed with an error
-of a few eps (norm(A) norm(x) + norm(b)), and CG gets that far and no farther (Greenbaum, 1997). A
-tolerance below that is pursued as far as rounding allows, and the status says so.
+In floating point the residual does not go to 0: b - A x is computed with an error of a few
+eps (norm(A) norm(x) + norm(b)), and CG reaches a residual of that size (Greenbaum, 1997). If the
+tolerance is smaller, CG goes as far as rounding allows, and the status says so.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .validation import as_count, as_floats, as_scalar
 
 
 class Status(StrEnum):
-    """How `conjugate_gradient` ended: what is the case and, unless it converged, what to do."""
+    """How `conjugate_gradient` ended: what happened and, unless it converged, what to try."""
 
     CONVERGED = "converged"
     STOPPED = "max_iter reached: allow more iterations, a larger rtol, or give M"
@@ -48,13 +47,15 @@ class Status(StrEnum):
     NOT_FINITE = "not finite: a product with A or M overflowed or gave NaN; rescale them"
     BAD_PRECONDITIONER = "M is not positive definite: leave it out, or use its diagonal"
 
+    __repr__ = str.__repr__  # the text, in tuples and dataclasses too
+
 
 HELD = 256
-"""A relative residual of so many eps counts as converged when less is asked for: what rounding
-leaves of b - A x where norm(A) norm(x) is up to some hundred times norm(b)."""
+"""A residual below HELD eps norm(b) counts as converged even if rtol is smaller: rounding leaves
+that of b - A x if norm(A) norm(x) is up to some hundred times norm(b)."""
 
 BACKWARD = 16
-"""Backward errors of so many eps are rounding; the best iterate of CG has 1 to 4."""
+"""A residual below BACKWARD eps (norm(A) norm(x) + norm(b)) is rounding; CG reaches 1 to 4."""
 
 Product = Callable[[np.ndarray], np.ndarray]
 
@@ -68,15 +69,15 @@ class CGResult:
     x : array (n,)
         The last iterate; after a fault, the one of least residual.
     status : Status
-        "converged", or the reason in words and what to do about it.
+        "converged", or why not and what to try.
     converged : bool
         Whether norm(b - A x) <= max(rtol norm(b), atol), rtol being at least 256 eps.
     iterations : int
-        Iterations that led to x; one product with A each.
+        The number of iterations that led to x, with one product with A in each.
     residuals : array (iterations + 1,)
         norm(b - A x) before the first and after each iteration.
     xAx : float
-        x'Ax, from x'(b - r) and so without another product.
+        x'Ax, computed as x'(b - r), which takes no further product.
     """
 
     x: np.ndarray
@@ -88,7 +89,7 @@ class CGResult:
 
     @property
     def is_usable(self) -> bool:
-        """Whether x solves the system: converged, or half the digits and no more to be had."""
+        """Whether it converged, or has half the digits right and rounding allows no more."""
         half = float(np.sqrt(coarsest_eps(self.x))) * self.residuals[0]
         at_rounding = self.status == Status.ROUNDING and self.residuals[-1] <= half
         return self.converged or bool(at_rounding)
@@ -108,22 +109,22 @@ def conjugate_gradient(
 ) -> CGResult:
     """Solve A x = b by conjugate gradients.
 
-    On a singular A with b in its range, started at 0, x is the solution of least norm. If b is 0
-    then so is x, whatever x0.
+    If A is singular and b in its range, x is the solution of least norm when started at 0. If b is
+    0 then x is 0, whatever x0 is.
 
     Parameters
     ----------
     A : array (n, n), a function v -> A v, or anything with `.matvec` or `@`
-        Symmetric positive semidefinite. The dtype of an operator, if it has one, says how precise
-        its products are.
+        Symmetric positive semidefinite. If an operator has a dtype, its products are taken to have
+        that precision.
     b : array (n,)
-        The right-hand side; float32 keeps the arithmetic in float32.
+        The right-hand side. The arithmetic is done in its dtype, float32 or float64.
     x0 : array (n,), optional
         Where to start; 0 when left out. Neither it nor b is changed.
     rtol, atol : float
-        Stop once norm(b - A x) <= max(rtol norm(b), atol). Where rounding keeps the residual from
-        that, 256 eps norm(b) counts as converged, eps being that of the least precise of A and b:
-        3e-5 in float32, 6e-14 in float64.
+        Stop once norm(b - A x) <= max(rtol norm(b), atol). If rounding keeps the residual above
+        that, a residual of at most 256 eps norm(b) still counts as converged; eps is that of the
+        less precise of A and b, so 256 eps is 3e-5 in float32 and 6e-14 in float64.
     max_iter : int, optional
         At most this many iterations; 10 n when left out.
     M : array (n, n), a function, or anything with `.matvec` or `@`, optional
@@ -157,7 +158,7 @@ def conjugate_gradient(
     b, x = b / unit, x / unit
     size = _norm(b)
     tolerance = max(rtol * size, atol / unit)
-    target = max(tolerance, float(np.finfo(b.dtype).eps) * size)  # below that r means nothing
+    target = max(tolerance, float(np.finfo(b.dtype).eps) * size)  # a smaller r is rounding
     r = b - A_times(x) if x.any() else b
     residuals, status = [_norm(r)], None
     if not np.isfinite(residuals[0]):
@@ -190,11 +191,11 @@ def conjugate_gradient(
         if callback is not None:
             callback(x * unit)
         if residuals[-1] <= target:
-            r = b - A_times(x)  # so far it was updated, not computed
+            r = b - A_times(x)  # the recurrence only updates r, and drifts
             residuals[-1] = _norm(r)
             status = _on_arrival(residuals[-1], computed, tolerance)
             best, computed = (len(residuals) - 1, x, r), residuals[-1]
-            p, rz = np.zeros_like(r), 1.0  # if not there yet, begin again from here
+            p, rz = np.zeros_like(r), 1.0  # restart from here unless converged
 
     if status not in (Status.CONVERGED, Status.STOPPED):
         end, x, r = best
@@ -217,7 +218,10 @@ def conjugate_gradient(
 
 
 def _on_arrival(residual: float, last_computed: float, tolerance: float) -> Status | None:
-    """Judge a computed residual where the updated one met the tolerance; None is to go on."""
+    """Return the status when the updated residual has met the tolerance; None means restart.
+
+    `residual` is recomputed as b - A x, as `last_computed` was at the start or the last restart.
+    """
     if residual <= tolerance:
         return Status.CONVERGED
     return None if residual < 0.5 * last_computed else Status.STAGNATED
@@ -232,19 +236,19 @@ def _breakdown(
     residuals: list[float],
     eps: float,
 ) -> Status | None:
-    """Return what keeps the recurrence from going on along p, or None.
+    """Return why the recurrence cannot go on along p, or None if it can.
 
-    p'Ap / p'p is judged beside the `largest` met, below whose rounding it means nothing. That
-    p_last'Ap is 0, as symmetry makes it, is asked once, at the second product, and only while the
-    residual is still more than rounding.
+    The curvature p'Ap / p'p counts as 0 if it is below the rounding of the `largest` one so far.
+    Symmetry makes p_last'Ap = 0; this is tested once, at the second product, and only if the
+    residual is still larger than rounding.
     """
     if rz <= 0:
         return Status.BAD_PRECONDITIONER if rz < 0 else Status.STAGNATED
     rayleigh, rounding = _rayleigh(p, Ap), float(np.sqrt(eps))
     if not np.isfinite(rayleigh):
         return Status.NOT_FINITE
-    asked = len(residuals) == 2 and residuals[1] > rounding * residuals[0]
-    if asked and abs(float(p_last @ Ap)) > rounding * largest * _norm(p_last) * _norm(p):
+    is_tested = len(residuals) == 2 and residuals[1] > rounding * residuals[0]
+    if is_tested and abs(float(p_last @ Ap)) > rounding * largest * _norm(p_last) * _norm(p):
         return Status.NOT_SYMMETRIC
     if rayleigh < -4 * eps * largest:
         return Status.NEGATIVE_CURVATURE
@@ -269,7 +273,7 @@ def _norm(v: np.ndarray) -> float:
 def _product(name: str, A: Any, n: int) -> Product:
     """Return v -> A v for an array, a function, an operator, or the identity (None).
 
-    Of a v that is not finite it is NaN: an operator may refuse such a v, and need not see it.
+    If v is not finite the product is NaN, without a call of A: an operator may raise on such a v.
     """
     if A is None:
         return lambda v: v

@@ -1,8 +1,7 @@
 """Checks for those who write a distribution or a network of their own.
 
-A distribution states its log-probabilities once, and again in its score, its KL, its Fisher product
-and its samples; a network states its outputs, and again in the maps of their Jacobian. Each check
-compares two such statements:
+A distribution's score, KL, Fisher product, entropy, mode and samples all follow from its
+log-probabilities, and a network's Jacobian maps from its outputs. Each check compares two of them:
 
     E[score] = 0,   E[score score'] = M,   E[log p - log q] = KL(p || q),   E[q / p] = 1,
     d KL(p || q) / dq at q = p + h u  =  h M u + O(h^2),        (J v).u = v.(J'u).
@@ -24,7 +23,7 @@ from .networks import Network
 from .validation import as_count, as_floats, as_generator
 
 STANDARD_ERRORS = 6.0
-"""A mean of samples may be off by so many of its standard errors: once in 5e8 by chance."""
+"""How many standard errors a sample mean may be off: chance exceeds six once in 5e8."""
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -37,7 +36,7 @@ def check_distribution(
     rng: np.random.Generator | None = None,
     n_samples: int = 20_000,
 ) -> None:
-    """Raise unless all that a distribution says agrees with its log-probabilities.
+    """Raise unless all methods of a distribution agree with its log-probabilities.
 
     Compared are shapes and dtypes (float32 stays float32), the score with differences of `logp`,
     samples with `logp`, the score's mean with 0 and its second moment with `fisher_product`, `kl`
@@ -48,11 +47,11 @@ def check_distribution(
     ----------
     distribution : Distribution
     out : array (n, n_outputs), optional
-        Outputs to check it at; drawn from a normal of deviation 1/2 when left out.
+        The outputs at which to check it; normal with standard deviation 1/2 when left out.
     rng : numpy.random.Generator, optional
-        For the samples; of a fixed seed when left out, so that a verdict can be repeated.
+        For the samples. When left out, one with a fixed seed, so that the result is repeatable.
     n_samples : int
-        Samples for each row of `out`.
+        The number of samples for each row of `out`.
 
     Raises
     ------
@@ -87,17 +86,19 @@ def check_network(
     ----------
     network : Network
     obs : array (n, ...), optional
-        Observations. May be left out where the network, or the one inside it, has `n_states` (then
-        they are indices), `n_inputs` or `n_features` (then vectors of that size).
+        Observations. They may be left out if the network, or a network inside it, has the attribute
+        `n_states` (random indices are used), `n_inputs` or `n_features` (random vectors).
     theta : array (n_params,), optional
-        Where to check it; `network.init(rng)` moved by a normal of deviation 0.3 when left out.
+        The parameters at which to check it; `network.init(rng)` plus a normal vector with standard
+        deviation 0.3 when left out.
     rng : numpy.random.Generator, optional
-        For theta and directions; of a fixed seed when left out, so that a verdict can be repeated.
+        For theta and directions. When left out, one with a fixed seed.
 
     Raises
     ------
     ValueError
-        With a sentence that says what is wrong and by how much; and if obs is needed.
+        With a sentence that says what is wrong and by how much; and if obs is left out and cannot
+        be made up.
     """
     rng = np.random.default_rng(0) if rng is None else as_generator("rng", rng)
     n = as_count("network.n_params", network.n_params, at_least=1)

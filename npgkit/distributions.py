@@ -120,8 +120,8 @@ class MultiCategorical:
     """Independent choices, one of sizes[j] each; act are indices (n, k), k = len(sizes).
 
     out holds sizes[0] logits of the first choice, then sizes[1] of the second, and so on. A row of
-    k choices is read as k rows of one `Categorical`, as wide as the widest of them; the columns
-    that a narrower one lacks hold a logit so low that their probability is 0.
+    k choices is treated as k rows of one `Categorical` with max(sizes) actions; the logits that a
+    smaller choice lacks are filled with one so low that its probability is 0.
 
     Raises `ValueError` unless `sizes` is a sequence of positive integers, with at least one.
     """
@@ -146,7 +146,7 @@ class MultiCategorical:
 
     @functools.cached_property
     def _columns(self) -> np.ndarray:
-        """The place of each output in a row of k choices, each as wide as the widest."""
+        """The position of each output in a row of k choices with max(sizes) logits each."""
         return np.flatnonzero(np.arange(max(self.sizes)) < np.array(self.sizes)[:, None])
 
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -176,7 +176,7 @@ class MultiCategorical:
         return self._sum(self._one.entropy(self._choices(out)), out)
 
     def _choices(self, out: np.ndarray, absent: float | None = None) -> np.ndarray:
-        """Return (n, n_outputs) as a row for each choice (n k, widest)."""
+        """Return (n, n_outputs) with one row for each choice (n k, max(sizes))."""
         k, widest = len(self.sizes), max(self.sizes)
         if k * widest == self.n_outputs:
             return out.reshape(-1, widest)
@@ -186,7 +186,7 @@ class MultiCategorical:
         return rows.reshape(-1, widest)
 
     def _outputs(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Return a row for each choice (n k, widest) as (n, n_outputs)."""
+        """Return rows for each choice (n k, max(sizes)) as (n, n_outputs)."""
         return rows.reshape(len(out), -1)[:, self._columns]
 
     def _sum(self, of_each: np.ndarray, out: np.ndarray) -> np.ndarray:

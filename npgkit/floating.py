@@ -1,12 +1,12 @@
-"""Floating point: how precise the inputs are, and the caller's error settings kept out.
+"""Floating point: the precision of inputs, and independence of the caller's error settings.
 
-Tolerances and stopping rules follow from the precision of what came in. A result's dtype does not
-tell it: a product of float32 and float64 is float64, and as precise as float32.
+Tolerances and stopping rules follow from the precision of the inputs. The dtype of a result does
+not show it: a product of float32 and float64 is float64, but only as precise as float32.
 
-Underflow to 0 and overflow to infinity are part of the formulas here (a saturated softmax, a trial
-of a line search that goes too far), and every result says what became of them. Under
-`np.seterr(all="raise")` they would raise from the middle of a formula; so public functions run
-with NumPy's signals off, by `quiet`, whatever the caller has set.
+Underflow to 0 and overflow to infinity are expected here (a saturated softmax, a trial of a line
+search that goes too far), and results report what comes of them. Under `np.seterr(all="raise")`
+they would raise in the middle of a formula. So the public functions are wrapped in `quiet`, which
+turns NumPy's floating-point errors and warnings off during the call, whatever the caller has set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _NUMPY_1 = np.lib.NumpyVersion(np.__version__) < "2.0.0"
 def coarsest_eps(*values: Any) -> float:
     """Return the largest machine epsilon among the values' dtypes, at least that of float64.
 
-    `values` are arrays, dtypes, or anything with a `dtype`; what has none, and integers, are exact.
+    `values` are arrays, dtypes, or anything with a `dtype`. Integers, and values without a dtype,
+    count as exact.
     """
     dtypes = [getattr(value, "dtype", value) for value in values]
     return max(
@@ -37,11 +38,11 @@ def coarsest_eps(*values: Any) -> float:
 
 
 def quiet(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """Return `function` run with NumPy's floating-point signals off, whatever the caller has set.
+    """Return `function`, to run with NumPy's floating-point errors and warnings off.
 
-    In NumPy 2 `np.errstate` is such a decorator, and a fast one (0.4 us a call). In NumPy 1 it
-    keeps the state to restore in itself, so that nested calls would leave the wrong one behind:
-    there each call gets its own.
+    In NumPy 2 `np.errstate` is such a decorator, and costs 0.4 us a call. In NumPy 1 its instance
+    stores the state to restore, so that nested calls would restore the wrong one; there each call
+    gets an instance of its own.
     """
     if not _NUMPY_1:
         return np.errstate(all="ignore")(function)
@@ -60,7 +61,7 @@ def _call(function: Callable[..., Returned], *args: Any) -> Returned:
 
 
 def quiet_closure(function: Callable[..., Returned]) -> Callable[..., Returned]:
-    """Return `quiet(function)` for a function that is made anew at each call: cheap to make."""
+    """Return `quiet(function)`, made cheaply: for functions that are created at every call."""
     return functools.partial(_call, function)
 
 

@@ -20,11 +20,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from .floating import coarsest_eps
+from .floating import coarsest_eps, quiet
 
 
 class Outcome(StrEnum):
-    """How a search ended: what is the case and, unless it is solved, what to do."""
+    """How a search ended: what happened and, unless the problem is solved, what to try."""
 
     SOLVED = "solved"
     UNBOUNDED = (
@@ -35,6 +35,8 @@ class Outcome(StrEnum):
         "not solved: the search on the boundary of the KL ball came to a halt; use a smaller "
         "epsilon"
     )
+
+    __repr__ = str.__repr__  # the text, in tuples and dataclasses too
 
 
 FARTHEST = 1e6  # where a ray counts as endless: a million standard deviations of the score
@@ -80,6 +82,7 @@ class KLProblem:
         """The relative KKT residual of a solution: half the digits."""
         return max(1e-7, float(np.sqrt(self.eps)))
 
+    @quiet
     def solve(self, rays: np.ndarray) -> KLSolution:
         """Climb from the direction g and from the best of `rays` (k, m); return the highest point.
 

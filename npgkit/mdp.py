@@ -6,8 +6,8 @@ With P_pi(s, s') = sum_a pi(a|s) P(s, a, s') and R_pi(s) = sum_a pi(a|s) R(s, a)
 
 and the return J = rho . V = d . R_pi / (1 - gamma). V and d take one linear solve each.
 
-An MDP is solved in float64 whatever the precision of its tables and of the policy: an error of
-one rounding in a row of P_pi becomes 1 / (1 - gamma) of them in V and d.
+An MDP is solved in float64, whatever the precision of its tables and of the policy: a rounding
+error in a row of P_pi is amplified by 1 / (1 - gamma) in V and d.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def softmax_tabular(S: int, A: int) -> Policy:
 
 
 def sigmoid_tabular(S: int) -> Policy:
-    """Return the two-action policy whose S parameters are the logits of action 0, one a state.
+    """Return the two-action policy whose S parameters are the states' logits of action 0.
 
     pi(0|s) = 1 / (1 + exp(-theta_s)): `softmax_tabular(S, 2)` with the logit of action 1 held at 0.
     """
@@ -93,7 +93,7 @@ def softmax_linear(n_features: int, A: int) -> Policy:
 
 
 def gaussian_linear(n_features: int, act_dim: int) -> Policy:
-    """Return the Gaussian policy with mean obs @ W and a free log standard deviation an action.
+    """Return the Gaussian policy with mean obs @ W and free log standard deviations.
 
     theta holds W (n_features, act_dim) row by row, then act_dim log standard deviations.
     """

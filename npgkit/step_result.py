@@ -19,7 +19,7 @@ from .policy import Policy
 
 
 class Reason(StrEnum):
-    """Why a step or a trial ended as it did: what is the case and, for a step, what to do.
+    """Why a step or a trial ended as it did: what happened and, for a step, what to try.
 
     A step's or trial's `reason` is one of these, or one with its {fields} filled in; for a KL
     problem without a solution it is the `kl_problem.Outcome`.
@@ -44,6 +44,8 @@ class Reason(StrEnum):
     ALL_REFUSED = (
         "all {n} trials were refused, the last because {last}; allow more backtracks or add damping"
     )
+
+    __repr__ = str.__repr__  # the text, in tuples and dataclasses too
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def natural_step(
         Conjugate gradients on Fisher-vector products; or the pseudo-inverse of F as a matrix. Both
         give the solution of least norm where F is singular.
     cg_iterations : int, optional
-        Stop CG after so many iterations, as is usual in practice. When left out the system is
+        Stop CG after this many iterations, as is usual in practice. When left out the system is
         solved as far as the precision allows; if it cannot be, the step is not accepted.
 
     Raises

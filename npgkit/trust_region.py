@@ -51,11 +51,11 @@ def trust_region_step(
         lambda >= 0, added to the diagonal of F for the direction; the length of the full step is
         measured with F itself.
     backtrack : float
-        Each trial's alpha is this fraction of the one before, between 0 and 1.
+        The ratio of each trial's alpha to the one before, between 0 and 1.
     max_backtracks : int
-        At most so many trials after the full step.
+        The largest number of trials after the full step.
     cg_iterations : int
-        At most so many products with F, >= 1.
+        The largest number of CG iterations, >= 1; each takes one product with F.
     direction : "new||old" or "old||new"
         The KL that is bounded: KL(pi_new || pi_old), or KL(pi_old || pi_new).
 

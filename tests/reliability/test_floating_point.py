@@ -10,6 +10,7 @@ import pytest
 import npgkit
 from npgkit import Batch, average_reward, floating
 from npgkit.cg import BACKWARD, Status
+from npgkit.kl_problem import KLProblem
 from tests.support import gaussian_mlp, random_policy_table, sampled_case, softmax_mlp
 
 EPS32 = float(np.finfo(np.float32).eps)
@@ -340,6 +341,29 @@ def test_policy_iteration_ends_where_all_actions_tie(gamma, reward):
     P = rng().dirichlet(np.ones(5), size=5)[:, None].repeat(3, axis=1)
     pi, _ = npgkit.optimal(npgkit.MDP(P, np.full((5, 3), reward), gamma, np.full(5, 0.2)))
     np.testing.assert_array_equal(pi.argmax(axis=1), 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("epsilon", [1e-6, 0.01, 1.0])
+def test_a_kl_problem_is_solved_as_well_as_its_precision_allows(dtype, epsilon):
+    """D = cosh(|z|) - 1 = 2 sinh(|z|/2)^2 = epsilon at a multiple of g."""
+    g = rng().normal(size=4).astype(dtype)
+
+    def divergence(z):
+        return float(2 * np.sinh(np.linalg.norm(z.astype(dtype)) / 2) ** 2)
+
+    def gradient(z):
+        z = z.astype(dtype)
+        size = np.linalg.norm(z)
+        return np.sinh(size) / size * z
+
+    problem = KLProblem(g, divergence, gradient, epsilon)
+    found = problem.solve(np.empty((0, 4), dtype))
+    assert found.status == "solved"
+    exact = g / np.linalg.norm(g) * 2 * np.arcsinh(np.sqrt(epsilon / 2))
+    eps = float(np.finfo(dtype).eps)
+    bound = max(1e-10, 256 * eps) * np.linalg.norm(exact)
+    assert np.linalg.norm(found.z - exact) <= bound
 
 
 # Conjugate gradients.

@@ -32,6 +32,7 @@ def test_what_failed_says_what_to_do(member):
 def test_a_reason_is_its_text_wherever_it_goes():
     step = npgkit.natural_step(*two_rooms_case(), epsilon=0.01)
     assert step.reason == "accepted" == f"{step.reason}" == str(step.reason)
+    assert repr((step.reason, step.cg.status)) == "('accepted', 'converged')"
     assert step.reason is Reason.ACCEPTED
     assert step.cg.status is Status.CONVERGED
     assert json.loads(json.dumps([step.reason, step.cg.status])) == ["accepted", "converged"]
