@@ -81,7 +81,7 @@ def test_a_step_that_overflows_is_refused():
 
 
 @pytest.mark.parametrize("with_logp", [True, False])
-def test_a_step_to_where_the_batchs_actions_are_impossible_is_refused(with_logp):
+def test_a_step_that_makes_the_actions_impossible_is_refused(with_logp):
     """A deviation of exp(-70): in float32 log p is -inf, the KL finite, each ratio 0."""
     policy, theta = npgkit.gaussian_linear(1, 1), np.zeros(2, np.float32)
     obs, act = np.ones((2, 1), np.float32), np.array([[0.0], [1.0]], np.float32)
@@ -92,7 +92,7 @@ def test_a_step_to_where_the_batchs_actions_are_impossible_is_refused(with_logp)
     assert_refused(step, theta, "the KL or the surrogate of the step is not finite")
 
 
-def test_an_unsolved_system_is_refused_unless_stopping_early_was_asked_for():
+def test_an_unsolved_system_is_refused_unless_cg_was_limited():
     """A gradient outside the range of F: the score of a state with no weight in F's average."""
     policy, theta, batch = sampled_case(npgkit.softmax_linear(3, 4), n=60)
     early = natural_step(policy, theta, batch, epsilon=0.01, cg_iterations=2)

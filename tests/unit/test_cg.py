@@ -105,7 +105,7 @@ def test_operators_arrays_and_scipy_operators_are_the_same_to_it():
     np.testing.assert_allclose(conjugate_gradient(F, g).x, np.linalg.solve(F.dense(), g), rtol=1e-8)
 
 
-def test_on_a_singular_consistent_system_it_finds_the_least_norm_solution():
+def test_a_singular_system_gets_its_least_norm_solution():
     policy, theta, batch = softmax_case()
     F, g = npgkit.FisherOperator(policy, theta, batch), npgkit.policy_gradient(policy, theta, batch)
     result = conjugate_gradient(F, g)
@@ -115,7 +115,7 @@ def test_on_a_singular_consistent_system_it_finds_the_least_norm_solution():
     )
 
 
-def test_it_starts_where_it_is_told_and_leaves_its_arguments_alone():
+def test_cg_starts_at_x0_and_leaves_its_arguments_alone():
     A, x0 = MATRICES["random"], np.random.default_rng(6).normal(size=40)
     b = A @ x0
     b_before, x0_before = b.copy(), x0.copy()

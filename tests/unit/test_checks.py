@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_distribution_is_said(name):
         check_distribution(wrong(method[0] if method else name, change)(4))
 
 
-def test_a_score_right_at_the_samples_alone_does_not_pass_for_fisher():
+def test_a_fisher_twice_the_scores_second_moment_is_found():
     """Twice the Fisher product and twice the KL agree with each other, and not with the score."""
     Twice = type(
         "Twice",

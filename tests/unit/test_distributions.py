@@ -35,7 +35,7 @@ def test_categorical_fisher_is_the_covariance_of_the_score():
 
 
 @pytest.mark.parametrize("rare", [1e-3, 1e-9, 1e-15])
-def test_the_null_direction_of_a_nearly_certain_policy_stays_null(rare):
+def test_the_null_direction_of_a_near_certainty_stays_null(rare):
     """A single centring would leave 1e-16 of it, beside a Fisher matrix of size `rare`."""
     out = np.log([[1 - 3 * rare, rare, 2 * rare]])
     Mu = Categorical(3).fisher_product(out, np.ones((1, 3)))

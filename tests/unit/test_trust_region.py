@@ -27,7 +27,7 @@ every_direction = pytest.mark.parametrize("direction", DIRECTIONS)
 @every_case
 @every_direction
 @pytest.mark.parametrize("epsilon", [1e-4, 0.01, 0.3])
-def test_an_accepted_step_keeps_to_the_true_kl_and_improves_the_surrogate(case, direction, epsilon):
+def test_an_accepted_step_keeps_the_true_kl_and_improves(case, direction, epsilon):
     policy, theta, batch = case()
     step = trust_region_step(
         policy, theta, batch, epsilon=epsilon, damping=0.1, direction=direction
@@ -105,7 +105,7 @@ def overshooting_case() -> tuple[Policy, np.ndarray, Batch]:
     return policy, theta, Batch(obs, act, [1.0, -1.0], logp=policy.logp(theta, obs, act))
 
 
-def test_a_trial_within_the_region_that_does_not_improve_is_refused():
+def test_a_trial_that_does_not_improve_is_refused():
     policy, theta, batch = overshooting_case()
     step = trust_region_step(policy, theta, batch, epsilon=60.0, damping=0.0, direction="old||new")
     first = step.trials[0]
@@ -116,7 +116,7 @@ def test_a_trial_within_the_region_that_does_not_improve_is_refused():
     assert step.surrogate_gain > 0
 
 
-def test_if_every_trial_is_refused_theta_stays_and_the_reason_is_the_last_ones():
+def test_if_every_trial_is_refused_theta_stays():
     policy, theta, batch = softmax_case()
     step = trust_region_step(policy, theta, batch, epsilon=0.02, damping=0.0, max_backtracks=0)
     assert not step.accepted
@@ -140,7 +140,7 @@ def walled(bad: float) -> tuple[Policy, np.ndarray, Batch]:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_trial_without_a_policy_is_refused_and_the_search_goes_on(bad):
+def test_a_trial_without_a_policy_is_refused_and_skipped(bad):
     policy, theta, batch = walled(bad)
     step = trust_region_step(policy, theta, batch, epsilon=0.01, damping=0.0)
     assert step.accepted
