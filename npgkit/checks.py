@@ -249,12 +249,12 @@ def _example_obs(network: Any, rng: np.random.Generator) -> np.ndarray:
 
 def _check_maps_forms(network: Network, theta: np.ndarray, obs: np.ndarray, k: int) -> None:
     n, before = len(obs), theta.copy()
-    at = network.linearize(theta, obs)
-    _require_form("network.linearize(theta, obs).out", at.out, (n, k), "f", theta.dtype)
+    linearized = network.linearize(theta, obs)
+    _require_form("network.linearize(theta, obs).out", linearized.out, (n, k), "f", theta.dtype)
     maps = {
-        "jvp(v)": (at.jvp(theta), (n, k)),
-        "vjp(u)": (at.vjp(at.out), theta.shape),
-        "per_row(u)": (at.per_row(at.out), (n, len(theta))),
+        "jvp(v)": (linearized.jvp(theta), (n, k)),
+        "vjp(u)": (linearized.vjp(linearized.out), theta.shape),
+        "per_row(u)": (linearized.per_row(linearized.out), (n, len(theta))),
     }
     for name, (value, shape) in maps.items():
         _require_form(f"network.linearize(theta, obs).{name}", value, shape, "f", theta.dtype)
@@ -265,9 +265,9 @@ def _check_maps_forms(network: Network, theta: np.ndarray, obs: np.ndarray, k: i
 def _check_maps(
     network: Network, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator
 ) -> None:
-    at = network.linearize(theta, obs)
-    v, u = rng.standard_normal(theta.shape), rng.standard_normal(at.out.shape)
-    Jv, rows = at.jvp(v), at.per_row(u)
+    linearized = network.linearize(theta, obs)
+    v, u = rng.standard_normal(theta.shape), rng.standard_normal(linearized.out.shape)
+    Jv, rows = linearized.jvp(v), linearized.per_row(u)
     _agree(
         "jvp(v) is not the derivative of the outputs along v",
         Jv,
@@ -276,14 +276,14 @@ def _check_maps(
     exact = 64 * EPS * len(theta)
     _agree(
         "vjp is not the adjoint of jvp: u.jvp(v) and vjp(u).v differ",
-        np.array([at.vjp(u) @ v]),
+        np.array([linearized.vjp(u) @ v]),
         np.array([(u * Jv).sum()]),
-        exact * float(np.abs(u).sum() * np.abs(Jv).max() + np.abs(at.vjp(u) * v).sum()),
+        exact * float(np.abs(u).sum() * np.abs(Jv).max() + np.abs(linearized.vjp(u) * v).sum()),
     )
     _agree(
         "the rows of per_row(u) do not sum to vjp(u)",
         rows.sum(axis=0),
-        at.vjp(u),
+        linearized.vjp(u),
         exact * float(np.abs(rows).max() * len(u)),
     )
     for i in range(len(u)):
@@ -292,12 +292,12 @@ def _check_maps(
         _agree(
             f"row {i} of per_row(u) is not vjp of that row alone",
             rows[i],
-            at.vjp(one),
+            linearized.vjp(one),
             exact * float(np.abs(rows).max()),
         )
     _agree(
         "jvp is not linear: jvp(2 v) is not 2 jvp(v)",
-        at.jvp(2 * v),
+        linearized.jvp(2 * v),
         2 * Jv,
         exact * float(np.abs(Jv).max()),
     )

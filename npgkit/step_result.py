@@ -30,6 +30,10 @@ class Reason(StrEnum):
         "the gradient is zero (up to rounding): no direction gains; the policy is stationary here, "
         "or the advantages are constant"
     )
+    GRADIENT_NOT_FINITE = (
+        "the gradient is not finite, or its square overflows: a ratio to the batch's logp, or the "
+        "advantages, are too large; use rows of the current policy, or rescale the advantages"
+    )
     NO_CURVATURE = (
         "the curvature x'Fx is not positive: the direction does not change the policy; add "
         "damping, or CG iterations"
@@ -142,6 +146,12 @@ class Start:
         g = gradient_at(policy, linearized, batch).astype(theta.dtype, copy=False)
         return cls(policy, theta, batch, linearized, g, eps)
 
+    def refuse_gradient(self) -> Step | None:
+        """Return the refused step if norm(g) is zero or not finite; None if g can be used."""
+        if not np.isfinite(np.linalg.norm(self.g)):
+            return self.refuse(np.zeros_like(self.g), Reason.GRADIENT_NOT_FINITE)
+        return self.refuse(self.g, Reason.ZERO_GRADIENT) if self.has_no_gradient() else None
+
     def has_no_gradient(self) -> bool:
         """Whether g is zero up to rounding.
 
@@ -191,7 +201,8 @@ class Start:
             kl, gain = self.measure(new, kl_direction)
         except ValueError as error:
             return self.refuse(direction, Reason.NO_POLICY.format(error=error), cg)
-        if not np.isfinite([kl, gain or 0.0]).all():
+        predicted_gain = float(self.g @ (new - self.theta))
+        if not np.isfinite([kl, gain or 0.0, predicted_gain]).all():
             return self.refuse(direction, Reason.MEASURE_NOT_FINITE, cg)
         return Step(
             theta_old=self.theta,
@@ -199,7 +210,7 @@ class Start:
             direction=direction,
             alpha=alpha,
             kl=kl,
-            predicted_gain=float(self.g @ (new - self.theta)),
+            predicted_gain=predicted_gain,
             surrogate_gain=gain,
             accepted=True,
             reason=Reason.ACCEPTED,

@@ -45,8 +45,8 @@ def euclidean_step(
     if (alpha is None) == (radius is None):
         raise ValueError(f"give one of alpha and radius; got alpha={alpha!r}, radius={radius!r}")
     start = Start.of(policy, theta, batch)
-    if start.has_no_gradient():
-        return start.refuse(start.g, Reason.ZERO_GRADIENT)
+    if refused := start.refuse_gradient():
+        return refused
     if radius is not None:
         alpha = as_scalar("radius", radius, above=0.0) / float(np.linalg.norm(start.g))
     return start.accept(start.g, as_scalar("alpha", alpha, at_least=0.0))
@@ -113,8 +113,8 @@ def natural_step(
     as_choice("solver", solver, ("cg", "dense"))
     start = Start.of(policy, theta, batch)
     g, F = start.g, FisherOperator(policy, theta, batch, damping, linearized=start.linearized)
-    if start.has_no_gradient():
-        return start.refuse(g, Reason.ZERO_GRADIENT)
+    if refused := start.refuse_gradient():
+        return refused
     cg = None
     if solver == "cg":
         cg = conjugate_gradient(F, g, max_iter=cg_iterations)
@@ -167,8 +167,8 @@ def kl_step(
     kl_direction = as_choice("direction", direction, DIRECTIONS)
     start = Start.of(policy, theta, batch, dtype=np.float64)
     linearized, theta, g = start.linearized, start.theta, start.g
-    if start.has_no_gradient():
-        return start.refuse(g, Reason.ZERO_GRADIENT)
+    if refused := start.refuse_gradient():
+        return refused
     root = _inverse_root(FisherOperator(policy, theta, batch, linearized=linearized).dense())
 
     def divergence(z: np.ndarray) -> float:

@@ -83,8 +83,8 @@ def trust_region_step(
         raise ValueError("batch.logp is missing; the surrogate needs log pi_old(act|obs)")
     start = Start.of(policy, theta, batch)
     F = FisherOperator(policy, start.theta, batch, damping, linearized=start.linearized)
-    if start.has_no_gradient():
-        return start.refuse(start.g, Reason.ZERO_GRADIENT)
+    if refused := start.refuse_gradient():
+        return refused
 
     cg = conjugate_gradient(F, start.g, max_iter=cg_iterations)
     x, xFx = cg.x, cg.xAx - F.damping * float(cg.x @ cg.x)

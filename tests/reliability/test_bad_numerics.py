@@ -46,6 +46,17 @@ def test_constant_advantages_give_no_direction(step, make, adv):
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("make", [two_rooms_case, softmax_case], ids=["two rooms", "softmax"])
+@pytest.mark.parametrize(("logp", "adv"), [(-1e4, 1.0), (0.0, 1e308)], ids=["ratio", "advantage"])
+def test_a_gradient_that_overflows_is_refused(step, make, logp, adv):
+    """Rows of a policy that hardly ever takes these actions; advantages near the largest float."""
+    policy, theta, batch = make()
+    large = batch.adv / np.abs(batch.adv).max() * adv
+    far = Batch(batch.obs, batch.act, large, batch.weights, batch.logp + logp)
+    assert_refused(step(policy, theta, far), theta, "the gradient is not finite")
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_an_action_that_is_certain_leaves_nothing_to_gain(step):
     """p = 1 to the last bit: every score is 0, and so is F."""
     policy = npgkit.softmax_tabular(1, 2)
