@@ -189,9 +189,10 @@ def test_every_public_name_of_the_core_is_in_the_table():
     assert mine - tried == set()
 
 
-@pytest.mark.parametrize("numpy_1", [False, True])
-def test_nested_quiet_calls_restore_what_was_set(numpy_1, monkeypatch):
-    monkeypatch.setattr(floating, "_NUMPY_1", numpy_1)
+@pytest.mark.parametrize("as_in_numpy_1", [False, True])
+def test_nested_quiet_calls_restore_what_was_set(as_in_numpy_1, monkeypatch):
+    if as_in_numpy_1:
+        monkeypatch.setattr(floating, "_NUMPY_1", True)
 
     @floating.quiet
     def factorial(n):
