@@ -105,7 +105,7 @@ def test_the_order_of_the_batch_does_not_matter(case, random):
 
 
 @given(cases(), st.sampled_from([1e-6, 0.5, 3.0, 1e6]))
-def test_the_scale_of_the_advantages_does_not_change_a_trust_region(case, scale):
+def test_the_scale_of_advantages_does_not_change_the_step(case, scale):
     policy, theta, batch = case
     scaled = Batch(batch.obs, batch.act, scale * batch.adv, batch.weights, batch.logp)
     one = npgkit.natural_step(policy, theta, batch, epsilon=1e-3, solver="dense")

@@ -46,6 +46,17 @@ def test_constant_advantages_give_no_direction(step, make, adv):
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("make", [two_rooms_case, softmax_case], ids=["two rooms", "softmax"])
+@pytest.mark.parametrize(("logp", "adv"), [(-1e4, 1.0), (0.0, 1e308)], ids=["ratio", "advantage"])
+def test_a_gradient_that_overflows_is_refused(step, make, logp, adv):
+    """Rows of a policy that hardly ever takes these actions; advantages near the largest float."""
+    policy, theta, batch = make()
+    large = batch.adv / np.abs(batch.adv).max() * adv
+    far = Batch(batch.obs, batch.act, large, batch.weights, batch.logp + logp)
+    assert_refused(step(policy, theta, far), theta, "the gradient is not finite")
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_an_action_that_is_certain_leaves_nothing_to_gain(step):
     """p = 1 to the last bit: every score is 0, and so is F."""
     policy = npgkit.softmax_tabular(1, 2)
@@ -81,7 +92,7 @@ def test_a_step_that_overflows_is_refused():
 
 
 @pytest.mark.parametrize("with_logp", [True, False])
-def test_a_step_to_where_the_batchs_actions_are_impossible_is_refused(with_logp):
+def test_a_step_that_makes_the_actions_impossible_is_refused(with_logp):
     """A deviation of exp(-70): in float32 log p is -inf, the KL finite, each ratio 0."""
     policy, theta = npgkit.gaussian_linear(1, 1), np.zeros(2, np.float32)
     obs, act = np.ones((2, 1), np.float32), np.array([[0.0], [1.0]], np.float32)
@@ -92,7 +103,7 @@ def test_a_step_to_where_the_batchs_actions_are_impossible_is_refused(with_logp)
     assert_refused(step, theta, "the KL or the surrogate of the step is not finite")
 
 
-def test_an_unsolved_system_is_refused_unless_stopping_early_was_asked_for():
+def test_an_unsolved_system_is_refused_unless_cg_was_limited():
     """A gradient outside the range of F: the score of a state with no weight in F's average."""
     policy, theta, batch = sampled_case(npgkit.softmax_linear(3, 4), n=60)
     early = natural_step(policy, theta, batch, epsilon=0.01, cg_iterations=2)

@@ -105,7 +105,7 @@ def test_operators_arrays_and_scipy_operators_are_the_same_to_it():
     np.testing.assert_allclose(conjugate_gradient(F, g).x, np.linalg.solve(F.dense(), g), rtol=1e-8)
 
 
-def test_on_a_singular_consistent_system_it_finds_the_least_norm_solution():
+def test_a_singular_system_gets_its_least_norm_solution():
     policy, theta, batch = softmax_case()
     F, g = npgkit.FisherOperator(policy, theta, batch), npgkit.policy_gradient(policy, theta, batch)
     result = conjugate_gradient(F, g)
@@ -115,7 +115,7 @@ def test_on_a_singular_consistent_system_it_finds_the_least_norm_solution():
     )
 
 
-def test_it_starts_where_it_is_told_and_leaves_its_arguments_alone():
+def test_cg_starts_at_x0_and_leaves_its_arguments_alone():
     A, x0 = MATRICES["random"], np.random.default_rng(6).normal(size=40)
     b = A @ x0
     b_before, x0_before = b.copy(), x0.copy()
@@ -144,3 +144,23 @@ def test_float32_stays_float32():
     assert result.x.dtype == np.float32
     assert result.converged
     assert np.linalg.norm(b - A @ result.x) <= 1.1e-4 * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.3])
+def test_a_function_is_an_operator(damping):
+    """Gauss-Newton as it is written: v -> J'J v / n + damping v."""
+    J = np.random.default_rng(8).normal(size=(60, 12))
+    b = J.T @ np.ones(60)
+    by_function = conjugate_gradient(lambda v: J.T @ (J @ v) / 60 + damping * v, b)
+    dense = J.T @ J / 60 + damping * np.eye(12)
+    np.testing.assert_allclose(by_function.x, np.linalg.solve(dense, b), rtol=1e-8)
+    diagonal = np.diag(dense)
+    preconditioned = conjugate_gradient(dense, b, M=lambda v: v / diagonal)
+    np.testing.assert_allclose(preconditioned.x, by_function.x, rtol=1e-8)
+
+
+def test_a_product_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"A times a vector must have shape \(3,\); got \(2,\)"):
+        conjugate_gradient(lambda v: v[:2], np.ones(3))
+    with pytest.raises(ValueError, match="A must be an array, a function, or have a matvec"):
+        conjugate_gradient(object(), np.ones(3))

@@ -22,7 +22,7 @@ def test_policy_gradient_of_an_exact_batch_is_grad_J(seed):
     assert taylor_slope(J, theta, g @ v, towards=v) == pytest.approx(2, abs=0.15)
 
 
-def test_two_rooms_gradient_and_natural_direction_are_the_published_ones():
+def test_two_rooms_has_the_published_gradient_and_direction():
     policy, theta, batch = two_rooms_case()
     g = 0.1 * npgkit.policy_gradient(policy, theta, batch)  # of (1 - gamma) J
     F = npgkit.FisherOperator(policy, theta, batch).dense()
@@ -35,7 +35,7 @@ def sample_rows(batch: Batch, n: int, rng: np.random.Generator) -> Batch:
     return Batch(batch.obs[rows], batch.act[rows], batch.adv[rows], logp=batch.logp[rows])
 
 
-def test_sampled_gradient_agrees_with_the_exact_one_within_standard_error():
+def test_sampled_gradient_agrees_within_standard_error():
     policy, theta, batch = softmax_case()
     exact = npgkit.policy_gradient(policy, theta, batch)
     sample = sample_rows(batch, 20_000, np.random.default_rng(0))
@@ -46,7 +46,7 @@ def test_sampled_gradient_agrees_with_the_exact_one_within_standard_error():
     assert np.abs(error).max() > 0
 
 
-def test_sampled_fisher_agrees_with_the_exact_one_within_standard_error():
+def test_sampled_fisher_agrees_within_standard_error():
     policy, theta, batch = softmax_case()
     exact = npgkit.FisherOperator(policy, theta, batch).dense()
     sample = sample_rows(batch, 20_000, np.random.default_rng(1))
@@ -60,7 +60,7 @@ def test_sampled_fisher_agrees_with_the_exact_one_within_standard_error():
 
 
 @pytest.mark.parametrize("what", ["surrogate", "mean_kl"])
-def test_sampled_objectives_agree_with_the_exact_ones_within_standard_error(what):
+def test_sampled_objectives_agree_within_standard_error(what):
     policy, theta, batch = softmax_case()
     new = theta + 0.2 * np.random.default_rng(2).normal(size=theta.shape)
     sample = sample_rows(batch, 20_000, np.random.default_rng(3))

@@ -48,7 +48,7 @@ def test_natural_step_spends_the_quadratic_kl_exactly(case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_conjugate_gradients_and_the_pseudo_inverse_give_the_same_step(case):
+def test_cg_and_the_pseudo_inverse_give_the_same_step(case):
     policy, theta, batch = case()
     by_cg = natural_step(policy, theta, batch, epsilon=EPSILON)
     dense = natural_step(policy, theta, batch, epsilon=EPSILON, solver="dense")
@@ -189,7 +189,7 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 @pytest.mark.parametrize("seed", range(3))
-def test_behaviour_after_the_step_does_not_depend_on_affine_coordinates(step, seed):
+def test_behaviour_does_not_depend_on_affine_coordinates(step, seed):
     policy, theta, batch = softmax_case(seed)
     rng = np.random.default_rng(seed)
     B, b = np.eye(12) + 0.3 * rng.normal(size=(12, 12)), rng.normal(size=12)
