@@ -207,7 +207,7 @@ class MLP:
 
         def jvp(v: np.ndarray) -> np.ndarray:
             changes = self._layers_of(v, "v")
-            return np.concatenate([block.jvp(changes) for block in blocks], axis=1).T
+            return _side_by_side([block.jvp(changes) for block in blocks]).T
 
         def vjp(u: np.ndarray) -> np.ndarray:
             gradient = np.zeros(self.n_params, np.result_type(u, theta))
@@ -227,7 +227,7 @@ class MLP:
                 block.add_vjp(middle(block_rows, block.jvp(changes).T).T, layers)
             return gradient
 
-        out = np.concatenate([block.out for block in blocks], axis=1).T
+        out = _side_by_side([block.out for block in blocks]).T
         return Linearization(out, jvp, vjp, per_row, by_blocks)
 
     @functools.cached_property
@@ -336,6 +336,11 @@ class _FewOutputs(_Block):
     def pulled_back(self, u: np.ndarray) -> list[np.ndarray]:
         last = _behind(self.weights[-1], u, self.slopes[-1])
         return [*(np.einsum("kom,km->om", R, u) for R in self.rows), last, u]
+
+
+def _side_by_side(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the blocks' columns in one array; one block, as acting has it, as it is."""
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def _with_ones(size: int, m: int, dtype: np.dtype) -> np.ndarray:
