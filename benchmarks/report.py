@@ -20,6 +20,16 @@ def machine() -> str:
     )
 
 
+def blas() -> str:
+    """The linear algebra library that NumPy calls, and the processor its kernels are made for."""
+    from threadpoolctl import threadpool_info
+
+    numpys = [pool for pool in threadpool_info() if "numpy" in pool["filepath"]]
+    pool = (numpys or [{"internal_api": "an unknown BLAS", "version": ""}])[0]
+    kernels = f" ({pool['architecture']} kernels)" if pool.get("architecture") else ""
+    return f"{pool['internal_api']} {pool['version'] or ''}".strip() + kernels
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table, its first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]

@@ -1,12 +1,18 @@
-"""Time one policy update against sb3-contrib's TRPO, and a Fisher-vector product against its GEMMs.
+"""Time one policy update against sb3-contrib's TRPO and against a compiled one, in jitted JAX.
 
     python benchmarks/update.py [--runs 21]     (needs the extra `bench`)
 
-One update is gradient, ten CG iterations, line search, on 2048 and 10000 rows: 11 observations, a
-Gaussian over 3 actions, 64 x 64 tanh, damping .1, epsilon .01. Both programs start from the same
-network on the same rows, in one process, one after the other in turns, on one thread each; what
-counts is processor time and the ratio of the medians. The critic is left out of both. Writes
-benchmarks/results/update.md.
+One update is gradient, ten CG iterations, line search: 11 observations, a Gaussian over 3 actions,
+64 x 64 tanh (256 x 256 once, against JAX), damping .1, epsilon .01. The programs start from the
+same network on the same rows, one after the other in turns, on one thread each; what counts is
+processor time and the ratio of the medians. Each has a process of its own, since what one makes the
+C library do with freed memory changes the time of another by half. The critic is left out of all.
+Then a Fisher-vector product against its GEMMs. Writes benchmarks/results/update.md.
+
+sb3-contrib takes the mean of the KL over rows *and* actions, a third of the KL here, and the length
+of its step from the damped curvature. At equal settings its step is another one. The rows "matched"
+give npgkit what sb3-contrib's settings amount to: three times the damping, and as its radius the
+true KL of sb3-contrib's step.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ import argparse
 import cProfile
 import io
 import itertools
+import multiprocessing
 import os
 import pstats
 import re
@@ -22,7 +29,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,13 +44,15 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import npgkit  # noqa: E402
-from benchmarks.report import machine, table  # noqa: E402
+from benchmarks.report import blas, machine, table  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "update.md"
 SIZES = (2048, 10_000)
 INPUTS, HIDDEN, ACTIONS = 11, (64, 64), 3
 EPSILON, DAMPING, CG, SHRINK, TRIALS = 0.01, 0.1, 10, 0.8, 10
 GOAL_UPDATE = {2048: 5.0, 10_000: 8.0}
+COMPILED = ((2048, (64, 64)), (10_000, (64, 64)), (2048, (256, 256)))
+GOAL_COMPILED = 1.0
 GOAL_GEMM = 0.75
 
 
@@ -128,8 +137,8 @@ def cpu(action: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def gaussian_policy() -> npgkit.Policy:
-    network = npgkit.WithFreeOutputs(npgkit.MLP(INPUTS, HIDDEN, ACTIONS), ACTIONS)
+def gaussian_policy(hidden: tuple[int, ...] = HIDDEN) -> npgkit.Policy:
+    network = npgkit.WithFreeOutputs(npgkit.MLP(INPUTS, hidden, ACTIONS), ACTIONS)
     return npgkit.Policy(network, npgkit.DiagGaussian(ACTIONS))
 
 
@@ -173,51 +182,166 @@ def fisher_share(rows: int, dtype: type, runs: int) -> tuple[float, float]:
     return product, alone
 
 
-def update_row(rows: int, runs: int, dtype: type = np.float32) -> tuple[list[str], str]:
-    rival, policy = Rival.on(rows, seed=0), gaussian_policy()
-    theta, wide = rival.theta().astype(dtype), rival.batch(policy)
-    batch = npgkit.Batch(
-        *(a.astype(dtype) for a in (wide.obs, wide.act, wide.adv, wide.weights, wide.logp))
-    )
+class Program:
+    """An update in a process of its own, made there by `make(*args)`, ready to be timed."""
 
-    def ours() -> npgkit.Step:
+    def __init__(self, make: Callable[..., Callable[[], Callable[[], object]]], *args: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, far_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(far_end, make, args), daemon=True)
+        self._process.start()
+
+    def seconds(self) -> float:
+        """Processor time of one update."""
+        self._pipe.send(True)
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.send(False)
+        self._process.join()
+
+
+def _serve(pipe: Any, make: Callable[..., Callable[[], Callable[[], object]]], args: Any) -> None:
+    prepare = make(*args)
+    prepare()()  # compiles what is compiled
+    while pipe.recv():
+        pipe.send(cpu(prepare()))
+
+
+def medians(runs: int, *programs: Program) -> list[float]:
+    """Processor time of each program's update in ms, taken in turns."""
+    turns = [[program.seconds() for program in programs] for _ in range(runs)]
+    for program in programs:
+        program.close()
+    return [1e3 * statistics.median(times) for times in zip(*turns, strict=True)]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One of npgkit's updates; with `scored`, the batch is made from its parts each time."""
+
+    policy: npgkit.Policy
+    theta: np.ndarray
+    batch: npgkit.Batch
+    epsilon: float = EPSILON
+    damping: float = DAMPING
+    scored: bool = False
+
+    def __call__(self) -> npgkit.Step:
+        batch, policy = self.batch, self.policy
+        if self.scored:
+            logp = policy.logp(self.theta, batch.obs, batch.act)
+            batch = npgkit.Batch(batch.obs, batch.act, batch.adv, logp=logp)
         return npgkit.trust_region_step(
             policy,
-            theta,
+            self.theta,
             batch,
-            epsilon=EPSILON,
-            damping=DAMPING,
+            epsilon=self.epsilon,
+            damping=self.damping,
             backtrack=SHRINK,
             max_backtracks=TRIALS - 1,
             cg_iterations=CG,
         )
 
-    rival.update()
-    moved, step = rival.theta() - theta, ours()
-    ahead = step.theta - theta
-    cosine = float(moved @ ahead / np.linalg.norm(moved) / np.linalg.norm(ahead))
-    turns = []
-    for _ in range(runs):
+
+def make_ours(update: Update) -> Callable[[], Callable[[], object]]:
+    return lambda: update
+
+
+def make_rival(rows: int) -> Callable[[], Callable[[], object]]:
+    rival = Rival.on(rows, seed=0)
+
+    def prepare() -> Callable[[], object]:
         rival.reset()
-        turns.append((cpu(rival.update), cpu(ours)))
-    theirs, mine = (statistics.median(times) for times in zip(*turns, strict=True))
-    row = [
-        f"{rows}, {np.dtype(dtype).name}",
-        f"{1e3 * theirs:.0f}",
-        f"{1e3 * mine:.1f}",
+        return rival.update
+
+    return prepare
+
+
+def compiled_update(update: Update) -> Callable[[], np.ndarray]:
+    from benchmarks.compiled import CompiledUpdate
+
+    batch, hidden = update.batch, update.policy.network.network.hidden
+    compiled = CompiledUpdate(
+        (INPUTS, *hidden, ACTIONS), len(batch), epsilon=update.epsilon, damping=update.damping,
+        cg_iterations=CG, backtrack=SHRINK, max_backtracks=TRIALS - 1,
+    )  # fmt: skip
+    return lambda: compiled(update.theta, batch.obs, batch.act, batch.adv, batch.logp)
+
+
+def make_compiled(update: Update) -> Callable[[], Callable[[], object]]:
+    compiled = compiled_update(update)
+    return lambda: compiled
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+def rival_row(rows: int, runs: int, dtype: type = np.float32, *, matched: bool) -> list[str]:
+    """Against sb3-contrib, at its settings' numbers or at what they amount to."""
+    rival, policy = Rival.on(rows, seed=0), gaussian_policy()
+    theta, wide = rival.theta().astype(dtype), rival.batch(policy)
+    batch = npgkit.Batch(
+        *(a.astype(dtype) for a in (wide.obs, wide.act, wide.adv, wide.weights, wide.logp))
+    )
+    rival.update()
+    moved = (rival.theta() - theta).astype(dtype)
+    their_kl = npgkit.mean_kl(policy, theta + moved, theta, batch)
+    ours = Update(policy, theta, batch)
+    if matched:
+        ours = replace(ours, epsilon=their_kl, damping=ACTIONS * DAMPING)
+    step = ours()
+    theirs, mine = medians(runs, Program(make_rival, rows), Program(make_ours, ours))
+    return [
+        f"{rows}, {np.dtype(dtype).name}{', matched' if matched else ''}",
+        f"{theirs:.0f}",
+        f"{mine:.1f}",
         f"{theirs / mine:.1f}",
-        f"{GOAL_UPDATE[rows]:.0f}" if dtype is np.float32 else "",
-        f"{cosine:.4f}",
+        f"{GOAL_UPDATE[rows]:.0f}" if matched else "",
+        f"{cosine(moved, step.theta - theta):.4f}",
+        f"{their_kl:.4f}",
+        f"{step.kl:.4f}",
         f"{len(step.trials)}",
     ]
-    profile = cProfile.Profile()
+
+
+def random_update(rows: int, hidden: tuple[int, ...] = HIDDEN) -> Update:
+    """npgkit's update of a random network on made-up rows."""
+    policy, rng = gaussian_policy(hidden), np.random.default_rng(0)
+    theta = policy.init(rng).astype(np.float32)
+    theta += 0.1 * rng.normal(size=theta.size).astype(np.float32)
+    obs = rng.normal(size=(rows, INPUTS)).astype(np.float32)
+    act = policy.sample(theta, obs, rng)
+    adv = rng.normal(size=rows).astype(np.float32) + obs[:, 0]
+    batch = npgkit.Batch(obs, act, adv, logp=policy.logp(theta, obs, act))
+    return Update(policy, theta, batch, scored=True)
+
+
+def compiled_row(rows: int, hidden: tuple[int, ...], runs: int) -> list[str]:
+    """Against the same update in JAX, compiled for these shapes."""
+    ours = random_update(rows, hidden)
+    moved, step = compiled_update(ours)() - ours.theta, ours()
+    theirs, mine = medians(runs, Program(make_compiled, ours), Program(make_ours, ours))
+    return [
+        f"{rows}, {' x '.join(map(str, hidden))}",
+        f"{theirs:.1f}",
+        f"{mine:.1f}",
+        f"{theirs / mine:.2f}",
+        f"{GOAL_COMPILED:.0f}",
+        f"{cosine(moved, step.theta - ours.theta):.4f}",
+    ]
+
+
+def profile_of(rows: int, runs: int) -> str:
+    """Where the time of npgkit's update goes."""
+    ours, profile, text = random_update(rows), cProfile.Profile(time.process_time), io.StringIO()
     profile.runcall(lambda: [ours() for _ in range(runs)])
-    text = io.StringIO()
     pstats.Stats(profile, stream=text).sort_stats("tottime").print_stats(8)
     lines = [line for line in text.getvalue().splitlines() if line.strip()]
     start = next(i for i, line in enumerate(lines) if "tottime" in line)
     places = f"{re.escape(str(ROOT))}/|\\S*/site-packages/"
-    return row, "\n".join(re.sub(places, "", line) for line in lines[start:])
+    return "\n".join(re.sub(places, "", line) for line in lines[start:])
 
 
 def main() -> int:
@@ -225,14 +349,16 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=21, help="turns of each measurement")
     runs = parser.parse_args().runs
 
+    import jax
     import sb3_contrib
     import torch
 
-    updates, profiles = [], {}
-    for rows in SIZES:
-        row, profiles[rows] = update_row(rows, runs)
-        updates.append(row)
-    updates.append(update_row(SIZES[0], runs, np.float64)[0])
+    compiled = [compiled_row(rows, hidden, runs) for rows, hidden in COMPILED]
+    updates = [
+        rival_row(rows, runs, matched=matched) for rows in SIZES for matched in (False, True)
+    ]
+    updates.append(rival_row(SIZES[0], runs, np.float64, matched=False))
+    profiles = {rows: profile_of(rows, runs) for rows in SIZES}
     shares = []
     for rows in SIZES:
         for dtype in (np.float32, np.float64):
@@ -250,16 +376,37 @@ def main() -> int:
         [
             "# One policy update, and one Fisher-vector product",
             "",
-            f"{machine()}, one thread; NumPy {np.__version__}, torch {torch.__version__},"
-            f" sb3-contrib {sb3_contrib.__version__}; {date.today().isoformat()}.",
-            "Made by `python benchmarks/update.py`; medians of processor time in turns.",
+            f"{machine()}, one thread; NumPy {np.__version__} with {blas()},"
+            f" torch {torch.__version__}, sb3-contrib {sb3_contrib.__version__},"
+            f" JAX {jax.__version__}; {date.today().isoformat()}.",
+            "Made by `python benchmarks/update.py`; medians of processor time in turns, each",
+            "program in a process of its own. The cosine is between the two steps.",
+            "",
+            "Against the same update in JAX, compiled for its shapes, float32. npgkit's time",
+            "includes its checks, and the log-probabilities of its batch:",
+            "",
+            table(["rows, hidden", "JAX, ms", "npgkit, ms", "ratio", "goal", "cosine"], compiled),
+            "",
+            "Against sb3-contrib, which works in float32; 64 x 64. *Matched*: npgkit at the damping"
+            " that sb3-contrib's",
+            "settings amount to, and with the true KL of its step as the radius.",
             "",
             table(
-                ["rows", "sb3-contrib, ms", "npgkit, ms", "ratio", "goal", "cosine", "trials"],
+                [
+                    "rows",
+                    "sb3-contrib, ms",
+                    "npgkit, ms",
+                    "ratio",
+                    "goal",
+                    "cosine",
+                    "its KL",
+                    "KL",
+                    "trials",
+                ],
                 updates,
             ),
             "",
-            "The cosine is between the two steps. sb3-contrib works in float32.",
+            "A Fisher-vector product, 64 x 64:",
             "",
             table(["rows", "product, ms", "its GEMMs, ms", "share", "goal"], shares),
             "",

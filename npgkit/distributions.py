@@ -256,7 +256,8 @@ class DiagGaussian:
 
     def _standardise(self, out: np.ndarray, act: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean, log_std = self._split(out)
-        act = as_floats("act", act, (len(out), self.act_dim)).astype(out.dtype, copy=False)
+        act = as_floats("act", act, (len(out), self.act_dim))
+        act = act.astype(out.dtype, order="F", copy=False)  # as the outputs are laid out
         return (act - mean) * np.exp(-log_std), log_std
 
 

@@ -5,7 +5,8 @@ distribution in those outputs,
 
     F v = sum_i w_i J_i' M_i J_i v:
 
-one product forward, a small product a row, one product back. F itself is never formed.
+one product forward, a small product a row, one product back, for one block of rows after the other.
+F itself is never formed.
 """
 
 from __future__ import annotations
@@ -64,8 +65,7 @@ class FisherOperator:
     def matvec(self, v: np.ndarray) -> np.ndarray:
         """Return (F + damping I) v, for v (n_params,)."""
         v = as_floats("v", v, self.shape[:1]).astype(self.dtype, copy=False)
-        at, M = self._at, self._distribution.fisher_product
-        return at.vjp(self._weights * M(at.out, at.jvp(v))) + self.damping * v
+        return self._at.gauss_newton(v, self._weighted_product) + self.damping * v
 
     def __matmul__(self, v: np.ndarray) -> np.ndarray:
         return self.matvec(v)
@@ -80,6 +80,11 @@ class FisherOperator:
             M_column = self._weights * self._distribution.fisher_product(at.out, unit)
             F += J.T @ sum(M_column[:, [j]] * jacobians[j] for j in range(k))
         return F + self.damping * np.eye(len(F), dtype=self.dtype)
+
+    def _weighted_product(self, rows: slice, moved: np.ndarray) -> np.ndarray:
+        """Return w_i M_i times the row moved_i of the outputs."""
+        M = self._distribution.fisher_product
+        return self._weights[rows] * M(self._at.out[rows], moved)
 
     def __repr__(self) -> str:
         n = self.shape[0]

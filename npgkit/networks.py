@@ -4,6 +4,19 @@ Layer 1. A network runs forward once and hands back its outputs with the two lin
 derivatives are made of. For outputs out_i(theta) of row i, with Jacobian J_i,
 
     jvp(v)_i = J_i v,        vjp(u) = sum_i J_i' u_i,        per_row(u)_i = J_i' u_i.
+
+An update of a policy or of a value function spends most of its time in these maps of a multilayer
+perceptron, a dozen products with one Jacobian. Three things make them fast:
+
+- The rows are handled in blocks, each forward and back before the next one (`gauss_newton`), so
+  that what a block needs stays in the processor's cache; and with one *column* a row, so that what
+  is done entry by entry runs along memory. The outputs come back as (n, k) all the same, and each
+  of the k columns is contiguous.
+- Every layer reads a row of ones below its inputs. Biases are then one more row of the weights,
+  which is how theta holds them: no additions of a bias forward, no sums over the rows back.
+- Where the outputs are few beside a layer's units, J v needs no chain from layer to layer. The
+  derivatives of each output by what a layer computes are found once; a product is then the change
+  that each layer's own weights make, times these derivatives.
 """
 
 from __future__ import annotations
@@ -19,9 +32,15 @@ import numpy as np
 from .floating import quiet_closure, quiet_methods
 from .validation import as_count, as_floats, as_indices, require_shape
 
-BLOCK = 1024
-"""Rows that a multilayer perceptron handles at a time: what one layer hands to the next then stays
-in the processor's cache."""
+BLOCK = 704
+"""Rows that a multilayer perceptron handles at a time; a power of two would share cache lines."""
+
+UNITS_FOR_AN_OUTPUT = 64
+"""Outputs are few if each hidden layer after the first has so many units for every one of them."""
+
+
+Middle = Callable[[slice, np.ndarray], np.ndarray]
+"""What stands between a Jacobian and its adjoint: of some rows (m, k) to as many (m, k)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +48,25 @@ class Linearization:
     """A network's outputs (n, k) at one theta, and the linear maps of its Jacobian there.
 
     `jvp` takes (n_params,) to (n, k); `vjp` takes (n, k) to (n_params,) and is its adjoint;
-    `per_row` takes (n, k) to (n, n_params), one gradient a row.
+    `per_row` takes (n, k) to (n, n_params), one gradient a row. `by_blocks` is `gauss_newton` where
+    the network does it faster than by `jvp` and `vjp`.
     """
 
     out: np.ndarray
     jvp: Callable[[np.ndarray], np.ndarray]
     vjp: Callable[[np.ndarray], np.ndarray]
     per_row: Callable[[np.ndarray], np.ndarray]
+    by_blocks: Callable[[np.ndarray, Middle], np.ndarray] | None = None
+
+    def gauss_newton(self, v: np.ndarray, middle: Middle) -> np.ndarray:
+        """Return sum_i J_i' M_i J_i v (n_params,), where `middle` applies M_i to rows of J v.
+
+        `middle(rows, moved)` is asked for one block of rows after the other: `moved` (m, k) is J v
+        in the rows of the slice `rows`, and M_i of each row is what comes back.
+        """
+        if self.by_blocks is not None:
+            return self.by_blocks(v, middle)
+        return self.vjp(middle(slice(None), self.jvp(v)))
 
     def __post_init__(self) -> None:
         for name in ("jvp", "vjp", "per_row"):
@@ -171,89 +202,180 @@ class MLP:
 
     def unpack(self, theta: np.ndarray, name: str = "theta") -> list[tuple[np.ndarray, np.ndarray]]:
         """Return views (W, b) of theta, one pair a layer; `name` is for the message."""
-        require_shape(name, theta, (self.n_params,))
-        pairs, at = [], 0
-        for fan_in, fan_out in self.layers:
-            end = at + fan_in * fan_out
-            pairs.append((theta[at:end].reshape(fan_in, fan_out), theta[end : end + fan_out]))
-            at = end + fan_out
-        return pairs
+        return [(W_b[:-1], W_b[-1]) for W_b in self._layers_of(theta, name)]
 
     def linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
         obs = as_floats("obs", obs, ("n", self.n_inputs)).astype(theta.dtype, copy=False)
-        if len(obs) <= BLOCK:
-            return self._linearize(theta, obs)
-        starts = range(0, len(obs), BLOCK)
-        return _stacked([self._linearize(theta, obs[i : i + BLOCK]) for i in starts])
-
-    def _linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
-        weights = self.unpack(theta)
-        h = [obs]  # what each layer reads
-        for W, b in weights[:-1]:
-            z = h[-1] @ W
-            z += b
-            h.append(np.tanh(z, out=z))
-        W_last, b_last = weights[-1]
-        ones = np.ones(len(obs), theta.dtype)
-
-        @functools.cache  # a trial of a line search asks for the outputs alone
-        def slopes() -> list[np.ndarray]:
-            """What each tanh multiplies by: tanh' = 1 - tanh^2."""
-            return [1 - a * a for a in h[1:]]
+        weights = self._layers_of(theta, "theta")
+        rows = [slice(i, i + BLOCK) for i in range(0, max(len(obs), 1), BLOCK)]
+        if len(rows) > 1:
+            _keep_freed_memory()
+        kind = _FewOutputs if self._has_few_outputs else _Block
+        blocks = [kind(weights, obs[block_rows].T) for block_rows in rows]
 
         def jvp(v: np.ndarray) -> np.ndarray:
-            (dW, db), *tangents = self.unpack(v, "v")
-            dz = obs @ dW
-            dz += db
-            layers = zip(slopes(), h[1:], weights[1:], tangents, strict=True)
-            for slope, a, (W, _), (dW, db) in layers:
-                dz *= slope
-                dz = dz @ W  # dh_l W_l + h_l dW_l + db_l
-                dz += a @ dW
-                dz += db
-            return dz
-
-        def pulled_back(u: np.ndarray) -> list[np.ndarray]:
-            """What each layer's output passes back: u_l = (u_{l+1} W') tanh'."""
-            u_l = [u]
-            for (W, _), slope in zip(weights[:0:-1], slopes()[::-1], strict=True):
-                back = np.dot(u_l[-1], W.T)  # with one output `@` would not go to BLAS
-                back *= slope
-                u_l.append(back)
-            return u_l[::-1]
+            changes = self._layers_of(v, "v")
+            return _side_by_side([block.jvp(changes) for block in blocks]).T
 
         def vjp(u: np.ndarray) -> np.ndarray:
-            gradient = np.empty(self.n_params, np.result_type(u, theta))
-            for (dW, db), a, u_l in zip(self.unpack(gradient), h, pulled_back(u), strict=True):
-                np.matmul(a.T, u_l, out=dW)
-                np.matmul(ones, u_l, out=db)  # the sum over rows, as BLAS does it
+            gradient = np.zeros(self.n_params, np.result_type(u, theta))
+            layers = self._layers_of(gradient, "the gradient")
+            for block, block_rows in zip(blocks, rows, strict=True):
+                block.add_vjp(u[block_rows].T, layers)
             return gradient
 
         def per_row(u: np.ndarray) -> np.ndarray:
-            parts = []
-            for a, u_l in zip(h, pulled_back(u), strict=True):
-                parts += [np.einsum("ni,no->nio", a, u_l).reshape(len(a), -1), u_l]
-            return np.hstack(parts)
+            parts = zip(blocks, rows, strict=True)
+            return np.concatenate([block.per_row(u[own].T) for block, own in parts])
 
-        return Linearization(h[-1] @ W_last + b_last, jvp, vjp, per_row)
+        def by_blocks(v: np.ndarray, middle: Middle) -> np.ndarray:
+            gradient = np.zeros(self.n_params, np.result_type(v, theta))
+            changes, layers = self._layers_of(v, "v"), self._layers_of(gradient, "the gradient")
+            for block, block_rows in zip(blocks, rows, strict=True):
+                block.add_vjp(middle(block_rows, block.jvp(changes).T).T, layers)
+            return gradient
+
+        out = _side_by_side([block.out for block in blocks]).T
+        return Linearization(out, jvp, vjp, per_row, by_blocks)
+
+    @functools.cached_property
+    def _has_few_outputs(self) -> bool:
+        after_the_first = self.hidden[1:]
+        return bool(after_the_first) and (
+            self.n_outputs * UNITS_FOR_AN_OUTPUT <= min(after_the_first)
+        )
+
+    def _layers_of(self, theta: np.ndarray, name: str) -> list[np.ndarray]:
+        """Return views [W; b] (fan-in + 1, fan-out) of theta, one a layer."""
+        require_shape(name, theta, (self.n_params,))
+        views, at = [], 0
+        for fan_in, fan_out in self.layers:
+            end = at + (fan_in + 1) * fan_out
+            views.append(theta[at:end].reshape(fan_in + 1, fan_out))
+            at = end
+        return views
 
 
-def _stacked(blocks: list[Linearization]) -> Linearization:
-    """Return the linearization of all blocks' rows, one block below the other."""
-    ends = np.cumsum([len(block.out) for block in blocks])[:-1]
+class _Block:
+    """A block of m rows on its way through a multilayer perceptron, one column a row.
 
-    def jvp(v: np.ndarray) -> np.ndarray:
-        return np.concatenate([block.jvp(v) for block in blocks])
+    Layer l reads x_l = [h_l; 1] (fan-in + 1, m) and computes z_l = [W_l; b_l]' x_l (fan-out, m);
+    `weights` are the [W_l; b_l].
+    """
 
-    def vjp(u: np.ndarray) -> np.ndarray:
-        parts = zip(blocks, np.split(u, ends), strict=True)
-        return functools.reduce(np.add, (block.vjp(part) for block, part in parts))
+    def __init__(self, weights: list[np.ndarray], obs: np.ndarray) -> None:
+        self.weights = weights
+        x = _with_ones(len(obs), obs.shape[1], obs.dtype)
+        x[:-1] = obs
+        self.reads = [x]
+        for W_b in weights[:-1]:
+            x = _with_ones(W_b.shape[1], obs.shape[1], obs.dtype)
+            z = np.matmul(W_b.T, self.reads[-1], out=x[:-1])
+            np.tanh(z, out=z)
+            self.reads.append(x)
+        self.out = weights[-1].T @ self.reads[-1]
 
-    def per_row(u: np.ndarray) -> np.ndarray:
-        parts = np.split(u, ends)
-        return np.concatenate([b.per_row(part) for b, part in zip(blocks, parts, strict=True)])
+    @functools.cached_property  # a trial of a line search asks for the outputs alone
+    def slopes(self) -> list[np.ndarray]:
+        """What each tanh multiplies by: tanh' = 1 - tanh^2."""
+        return [1 - x[:-1] * x[:-1] for x in self.reads[1:]]
 
-    return Linearization(np.concatenate([block.out for block in blocks]), jvp, vjp, per_row)
+    def jvp(self, changes: list[np.ndarray]) -> np.ndarray:
+        """Return the outputs' change (k, m) for changes [dW_l; db_l] of the weights.
+
+        Layer by layer, dz_l = W_l' dh_l + [dW_l; db_l]' x_l.
+        """
+        dz = changes[0].T @ self.reads[0]
+        later = zip(self.slopes, self.weights[1:], changes[1:], self.reads[1:], strict=True)
+        for slope, W_b, change, x in later:
+            dz *= slope
+            dz = W_b[:-1].T @ dz
+            dz += change.T @ x
+        return dz
+
+    def pulled_back(self, u: np.ndarray) -> list[np.ndarray]:
+        """Return what each z_l gets of u (k, m): u_l = (W_{l+1} u_{l+1}) tanh', the last is u."""
+        u_l = [u]
+        for W_b, slope in zip(self.weights[:0:-1], self.slopes[::-1], strict=True):
+            u_l.append(_behind(W_b, u_l[-1], slope))
+        return u_l[::-1]
+
+    def add_vjp(self, u: np.ndarray, gradient: list[np.ndarray]) -> None:
+        """Add to each layer's gradient x_l u_l'."""
+        for layer, x, u_l in zip(gradient, self.reads, self.pulled_back(u), strict=True):
+            layer += x @ u_l.T
+
+    def per_row(self, u: np.ndarray) -> np.ndarray:
+        """Return the gradient of each row (m, n_params)."""
+        layers = zip(self.reads, self.pulled_back(u), strict=True)
+        products = [np.einsum("im,om->mio", x, u_l) for x, u_l in layers]
+        return np.hstack([product.reshape(len(product), -1) for product in products])
+
+
+class _FewOutputs(_Block):
+    """The same, for outputs so few that their derivatives are kept.
+
+    With R_l[j] = d out_j / d z_l for every hidden layer but the last, and the last one by its
+    weights as before,
+
+        jvp: dout = ... + sum_l R_l dz_l, each dz_l by its own weights alone,    u_l = R_l' u,
+
+    which leaves out all products with the weights between two hidden layers.
+    """
+
+    @functools.cached_property
+    def rows(self) -> list[np.ndarray]:
+        """R_l (k, fan-out, m)."""
+        ones = np.ones(self.out.shape[1], self.out.dtype)
+        units = np.eye(len(self.out), dtype=ones.dtype)
+        pulled = [super(_FewOutputs, self).pulled_back(np.outer(unit, ones)) for unit in units]
+        *hidden, _, _ = zip(*pulled, strict=True)
+        return [np.stack(of_outputs) for of_outputs in hidden]
+
+    def jvp(self, changes: list[np.ndarray]) -> np.ndarray:
+        own = (change.T @ x for change, x in zip(changes, self.reads, strict=True))
+        *hidden, last, out = own
+        last *= self.slopes[-1]
+        out += self.weights[-1][:-1].T @ last
+        for R, dz in zip(self.rows, hidden, strict=True):
+            out += np.einsum("kom,om->km", R, dz)
+        return out
+
+    def pulled_back(self, u: np.ndarray) -> list[np.ndarray]:
+        last = _behind(self.weights[-1], u, self.slopes[-1])
+        return [*(np.einsum("kom,km->om", R, u) for R in self.rows), last, u]
+
+
+def _side_by_side(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the blocks' columns in one array; one block, as acting has it, as it is."""
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _with_ones(size: int, m: int, dtype: np.dtype) -> np.ndarray:
+    """Return an array (size + 1, m) whose last row is ones and whose others are to be filled."""
+    x = np.empty((size + 1, m), dtype)
+    x[-1] = 1.0
+    return x
+
+
+@functools.cache  # once a process
+def _keep_freed_memory() -> None:
+    """Free one large array, so that the C library keeps the memory that is freed after it.
+
+    glibc gives freed memory back to the operating system above a threshold, 128 KB at first, and
+    every page of it is mapped and cleared anew when it is asked for again: up to half the time of
+    an update. The threshold rises to the largest array freed, of 32 MB at most (mallopt(3),
+    M_MMAP_THRESHOLD), and up to twice as much is kept. The array is never written to, so it takes
+    no memory itself. In other C libraries this does nothing.
+    """
+    np.empty(31 * 2**20, np.uint8)
+
+
+def _behind(W_b: np.ndarray, u: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Return (W u) tanh', what the layer before gets of u."""
+    back = np.dot(W_b[:-1], u)  # with one output `@` would not go to BLAS
+    back *= slope
+    return back
 
 
 @quiet_methods
@@ -285,7 +407,9 @@ class WithFreeOutputs:
         inner = self.network.linearize(theta[:n_inner], obs)
 
         def append(out: np.ndarray, free: np.ndarray) -> np.ndarray:
-            return np.hstack([out, np.broadcast_to(free, (len(out), self.n_free))])
+            columns = np.empty((self.n_outputs, len(out)), np.result_type(out, free))
+            columns[:k_inner], columns[k_inner:] = out.T, free[:, None]
+            return columns.T
 
         def jvp(v: np.ndarray) -> np.ndarray:
             require_shape("v", v, (self.n_params,))
@@ -297,4 +421,16 @@ class WithFreeOutputs:
         def per_row(u: np.ndarray) -> np.ndarray:
             return np.hstack([inner.per_row(u[:, :k_inner]), u[:, k_inner:]])
 
-        return Linearization(append(inner.out, theta[n_inner:]), jvp, vjp, per_row)
+        def by_blocks(v: np.ndarray, middle: Middle) -> np.ndarray:
+            require_shape("v", v, (self.n_params,))
+            of_free = np.zeros(self.n_free, np.result_type(v, theta))
+
+            def inner_middle(rows: slice, moved: np.ndarray) -> np.ndarray:
+                u = middle(rows, append(moved, v[n_inner:]))
+                np.add(of_free, u[:, k_inner:].sum(axis=0), out=of_free)
+                return u[:, :k_inner]
+
+            return np.concatenate([inner.gauss_newton(v[:n_inner], inner_middle), of_free])
+
+        out = append(inner.out, theta[n_inner:])
+        return Linearization(out, jvp, vjp, per_row, by_blocks)

@@ -64,7 +64,7 @@ def as_flags(name: str, value: Any, shape: Shape | None = None) -> np.ndarray:
 
 def require_shape(name: str, array: np.ndarray, shape: Shape | None) -> None:
     """Raise unless `array` has the shape asked for."""
-    if shape is None:
+    if shape is None or array.shape == shape:
         return
     fits = array.ndim == len(shape) and all(
         not isinstance(want, int) or have == want

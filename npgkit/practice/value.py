@@ -101,4 +101,4 @@ class _GaussNewton:
         self.at, self.n, self.damping, self.dtype = at, n, damping, dtype
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.at.vjp(self.at.jvp(v) / self.n) + self.damping * v
+        return self.at.gauss_newton(v, lambda _, moved: moved / self.n) + self.damping * v

@@ -321,8 +321,9 @@ def test_cart_poles_stay_up_longer_after_training(method, least):
     """A random policy's episodes last 22 steps on average; three times as many is no accident."""
     size = {"n_envs": 8, "n_steps": 128, "hidden": (32,), "value_hidden": (32,)}
     records = list(train("CartPole-v1", method, seed=1, total_steps=16 * 1024, **size))
-    assert records[0].mean_return < 30
-    assert records[-1].mean_return > least
+    returns = [r.mean_return for r in records if not math.isnan(r.mean_return)]  # where one ended
+    assert returns[0] < 30
+    assert returns[-1] > least
 
 
 def test_act_is_the_most_likely_action_of_what_the_policy_sees():
