@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,11 @@ import pytest
 import npgkit
 from benchmarks import crossing
 from npgkit import conjugate_gradient, natural_step
+from npgkit.lab import read_data
 from npgkit.objectives import DIRECTIONS
 from tests.support import CASES, two_rooms_case
 
 EPS = np.finfo(float).eps
-DATA = Path(__file__).resolve().parents[2] / "book" / "data" / "crossing.json"
 
 
 def slope(x: Any, y: Any) -> float:
@@ -634,7 +632,7 @@ def test_a_fisher_of_few_rows_is_spent_many_times_over_on_all_rows():
 def test_the_measured_directions_are_those_of_the_stored_file(hidden: tuple[int, ...]):
     """The small end of the crossing again: CG to 1e-8 and CG-10 against the dense route."""
     policy, theta, batch = crossing.problem(hidden)
-    stored = {tuple(run["hidden"]): run for run in json.loads(DATA.read_text("utf-8"))["runs"]}
+    stored = {tuple(run["hidden"]): run for run in read_data("crossing.json")["runs"]}
     F = npgkit.FisherOperator(policy, theta, batch, crossing.DAMPING)
     g = npgkit.policy_gradient(policy, theta, batch)
     exact = np.linalg.solve(F.dense(), g)
@@ -653,7 +651,7 @@ def test_the_measured_directions_are_those_of_the_stored_file(hidden: tuple[int,
 
 def test_the_stored_measurement_says_what_the_chapter_says():
     """crossing.json: forming dominates, products win past n = 1000, iterations keep their bound."""
-    data = json.loads(DATA.read_text("utf-8"))
+    data = read_data("crossing.json")
     dense = [run for run in data["runs"] if "form" in run]
     large = [run for run in dense if run["n"] > 1000]
     assert max(run["n"] for run in data["runs"]) > 9e4

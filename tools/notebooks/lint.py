@@ -34,6 +34,8 @@ FILLER = re.compile(
 OBJECT_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w/])/(?:home|Users|root|tmp|opt|usr|var|private)/\S+")
 SKIPPING_COMMENT = re.compile(r"#\s*(?:NBVAL_|PYTEST_VALIDATE_)\w+")
+# Calls that open a file, or name one to be opened.
+OPENERS = ("open", "Path", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "Image", "SVG")
 HIDING_TAGS = ("remove-cell", "remove-input", "nbval-skip")
 CLAIM_PREFIXES = {
     "theorem": "thm-",
@@ -184,6 +186,15 @@ def same_on_every_machine(cell: Cell) -> Reasons:
             yield f"path of one machine in the output: {match[0]}"
 
 
+def runs_anywhere(cell: Cell) -> Reasons:
+    """No file is opened by a path that holds in one working directory alone."""
+    for call in calls(cell["source"]):
+        name = ast.unparse(call.func).split(".")[-1]
+        text = constant_text(call.args[0]) if call.args else ""
+        if name in OPENERS and text and not text.startswith(("/", "~")) and "://" not in text:
+            yield f"{name}({text!r}) depends on the working directory: use lab.read_data"
+
+
 def captioned(cell: Cell) -> Reasons:
     """A figure has a caption that says what to see, and a name to refer to it by."""
     try:
@@ -203,7 +214,7 @@ def captioned(cell: Cell) -> Reasons:
 
 
 CODE_RULES: tuple[Callable[[Cell], Reasons], ...] = (
-    length, visible, errors_as_told, text_only, same_on_every_machine, captioned,
+    length, visible, errors_as_told, text_only, same_on_every_machine, runs_anywhere, captioned,
 )  # fmt: skip
 
 
@@ -312,6 +323,23 @@ def output_texts(cell: Cell) -> Iterator[str]:
             yield output["text"]
         else:
             yield from (v for k, v in output["data"].items() if k in KEPT_MIME_TYPES)
+
+
+def calls(source: str) -> list[ast.Call]:
+    """The calls in code that parses; none in code that does not."""
+    try:
+        return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return []
+
+
+def constant_text(node: ast.AST) -> str:
+    """The literal parts of a string expression, without the specifications of its fields."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.FormattedValue):
+        return " "
+    return " ".join(constant_text(child) for child in ast.iter_child_nodes(node))
 
 
 def draws(tree: ast.AST) -> bool:

@@ -18,7 +18,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from tools.notebooks.form import Cell, Notebook, read_notebook
-from tools.notebooks.lint import Finding, draws, figure_of, output_texts
+from tools.notebooks.lint import (
+    Finding,
+    calls,
+    constant_text,
+    draws,
+    figure_of,
+    output_texts,
+)
 from tools.notebooks.prose import reading_text
 
 HUNDRED = Decimal(100)
@@ -146,12 +153,8 @@ def spoken(cell: Cell) -> str:
     if cell["cell_type"] == "markdown":
         return str(cell["source"])
     texts = [str(figure_of(cell).get("caption", ""))]
-    try:
-        calls = [n for n in ast.walk(ast.parse(cell["source"])) if isinstance(n, ast.Call)]
-    except SyntaxError:
-        calls = []
-    for call in calls:
-        texts += [_constant_text(kw.value) for kw in call.keywords if kw.arg == "alt"]
+    for call in calls(cell["source"]):
+        texts += [constant_text(kw.value) for kw in call.keywords if kw.arg == "alt"]
     return "\n\n".join(texts)
 
 
@@ -213,15 +216,6 @@ def _quotation(entry: str) -> Written:
     if numbers:
         return numbers[0]
     return Written(str(entry), Decimal("nan"), Decimal(0))
-
-
-def _constant_text(node: ast.AST) -> str:
-    """The literal parts of a string expression, without the specifications of its fields."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.FormattedValue):
-        return " "
-    return " ".join(_constant_text(child) for child in ast.iter_child_nodes(node))
 
 
 def _computed_texts(cell: Cell) -> Iterator[str]:
