@@ -1,7 +1,5 @@
 """The sliders: what they refuse, what they show first, what they link and what they store."""
 
-import re
-
 import ipywidgets as widgets
 import numpy as np
 import pytest
@@ -66,7 +64,6 @@ def links_between(source: widgets.Widget, target: widgets.Widget) -> bool:
         ({"a": [1, 2], "start": {"a": 3}}, "start has a = 3; its values are 1, 2"),
         ({"a": [1, 2], "start": {"b": 1}}, r"start names \['b'\]; the sliders are \['a'\]"),
         ({"a": [1, 2], "labels": {"b": "B"}}, r"labels names \['b'\]"),
-        ({"a": [1, 2], "format": "gif"}, "format must be 'svg' or 'png'; got 'gif'"),
         ({"a": [1, 2], "alt": " "}, "alt must say in words"),
     ],
 )
@@ -156,13 +153,6 @@ def test_frames_share_their_layout_so_that_the_saved_state_stays_small(shown):
     frames = frames_of(shown[0][0]).values()
     assert len({frame.layout.model_id for frame in frames}) == 1
     assert len({frame.style.model_id for frame in frames}) == 1
-
-
-def test_a_png_frame_is_a_palette_image_with_alternative_text(shown):
-    explore(draw, alt="a line", format="png", a=[1])
-    value = shown[0][0].children[-1].children[0].value
-    assert 'alt="a line (a: 1)"' in value
-    assert re.search(r'src="data:image/png;base64,iVBOR', value)
 
 
 def test_values_reach_draw_as_they_were_given(shown):

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from npgkit.lab import plots
 from npgkit.lab.drawing import compact, policy_pictures, render, style
@@ -105,6 +106,26 @@ def test_an_svg_brings_no_style_sheet_that_would_leak_into_the_page():
     assert "<style>svg:root{background:#fff}</style>" in render.still(scene(), "x")
 
 
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_a_figure_saved_as_a_file_has_a_white_ground(tmp_path, format):
+    """Whatever shows the file may be dark, and the text in it is nearly black."""
+    file = tmp_path / f"figure.{format}"
+    scene().savefig(file)
+    pixels = np.asarray(Image.open(file).convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+
+
+def test_a_figure_saved_as_svg_has_a_white_ground(tmp_path):
+    scene().savefig(tmp_path / "figure.svg")
+    drawing = ElementTree.parse(tmp_path / "figure.svg").getroot()
+    ground = next(e for e in drawing.iter() if e.tag.endswith("}path"))
+    assert "fill: #ffffff" in ground.get("style")
+    assert [round(float(x)) for x in re.findall(r"[\d.]+", ground.get("d"))[:6]] == [
+        0, 263, 461, 263, 461, 0,
+    ]  # fmt: skip
+
+
 def test_an_svg_is_the_same_bytes_at_every_run():
     assert render.svg(scene(), "x") == render.svg(scene(), "x")
 
@@ -193,7 +214,7 @@ def test_a_fraction_in_a_label_keeps_its_place():
     ],
 )
 def test_a_figure_without_description_is_refused(fig, alt, message):
-    for display in (plots.show, render.svg, render.png):
+    for display in (plots.show, render.svg, render.still):
         with pytest.raises(ValueError, match=message):
             display(fig, alt)
 

@@ -24,7 +24,7 @@ def save(path: Path) -> None:
     fig = hero.draw(EPSILON, STRETCH)
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    fig.savefig(buffer, dpi=220, facecolor="white", bbox_inches="tight", pad_inches=0.08)
+    fig.savefig(buffer, dpi=220, bbox_inches="tight", pad_inches=0.08)
     Image.open(buffer).convert("RGB").quantize(128).save(path, format="png", optimize=True)
 
 

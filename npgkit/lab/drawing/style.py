@@ -72,7 +72,9 @@ RC: dict[str, Any] = {
     "ytick.color": INK,
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "savefig.facecolor": "none",
+    # A figure saved as a file brings its own white ground: whatever shows it may be dark, and the
+    # text is nearly black. On a page it has none (`render`), since there the text is recoloured.
+    "savefig.facecolor": "white",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,

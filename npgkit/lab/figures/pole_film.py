@@ -22,7 +22,6 @@ from npgkit.validation import as_count, as_scalar
 _WIDTH, _HEIGHT, _FLOOR = 360, 112, 92  # pixels: of the drawing, of a track, of its rail
 _UNIT = 60.0  # pixels of a unit of length: the rail is 4.8 long, the pole 1
 _EXPOSURES = 7
-_CARD = "svg:root{background:#fff}"
 
 
 class Film:
@@ -87,7 +86,7 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str, every: i
     moves.append(f".{name}-then{{display:none}}")
     held = ",".join(f".{name}:{state} *" for state in ("hover", "focus"))
     moves.append(f"{held}{{animation-play-state:paused}}")
-    sheet = _CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
+    sheet = render.CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
     height = len(frames) * _HEIGHT
     return Film(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{1.4 * _WIDTH:g}" '
