@@ -38,6 +38,7 @@ EDITOR_CELL_KEYS = (
 KEPT_MIME_TYPES = ("text/plain", "text/latex", "text/markdown")
 # More threads would change the order of sums, and so the last digits printed.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+MYST = "md:myst"  # what jupytext calls the format
 CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -193,9 +194,9 @@ def write_notebook(path: Path, notebook: Notebook, *, run: bool) -> bool:
 
 def from_myst(text: str, previous: Notebook | None = None) -> Notebook:
     """A notebook from MyST Markdown with ``{code-cell}`` fences; ids continue `previous`."""
-    from myst_nb.core.read import read_myst_markdown_notebook
+    import jupytext
 
-    notebook: Notebook = json.loads(json.dumps(read_myst_markdown_notebook(text)))
+    notebook: Notebook = json.loads(json.dumps(jupytext.reads(text, fmt=MYST)))
     notebook["metadata"] = {}
     keep_ids(notebook["cells"], previous["cells"] if previous else [])
     return notebook
@@ -203,30 +204,10 @@ def from_myst(text: str, previous: Notebook | None = None) -> Notebook:
 
 def to_myst(notebook: Notebook) -> str:
     """The notebook's cells as MyST Markdown, which `from_myst` reads back."""
-    import yaml
+    import jupytext
+    import nbformat
 
-    blocks: list[str] = []
-    after_markdown = False
-    for cell in notebook["cells"]:
-        metadata, source = cell["metadata"], cell["source"]
-        if cell["cell_type"] == "markdown":
-            # Two markdown cells in a row, or one with metadata, need a visible boundary.
-            if metadata:
-                blocks.append(f"+++ {json.dumps(metadata, ensure_ascii=False)}")
-            elif after_markdown:
-                blocks.append("+++")
-            blocks.append(source)
-            after_markdown = True
-            continue
-        kind = "{code-cell} python" if cell["cell_type"] == "code" else "{raw-cell}"
-        longest = max((len(run) for run in re.findall(r"`+", source)), default=0)
-        fence = "`" * max(3, longest + 1)
-        head = ""
-        if metadata:
-            head = "---\n" + yaml.safe_dump(metadata, allow_unicode=True, width=1000) + "---\n"
-        blocks.append(f"{fence}{kind}\n{head}{source}\n{fence}")
-        after_markdown = False
-    return "---\nfile_format: mystnb\n---\n\n" + "\n\n".join(blocks) + "\n"
+    return str(jupytext.writes(nbformat.from_dict(notebook), fmt=MYST))
 
 
 def _joined(text: str | list[str]) -> str:
