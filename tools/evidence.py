@@ -29,8 +29,7 @@ from pathlib import Path
 from tools.notebooks.form import read_notebook
 from tools.notebooks.lint import CLAIM_PREFIXES
 from tools.notebooks.prose import directives
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.toc import ROOT, pages
 
 NOT_RUN = "not run"
 
@@ -82,7 +81,7 @@ class Result:
 def claims(root: Path = ROOT) -> list[Claim]:
     """The claims on the pages that the table of contents names, in its order."""
     found = []
-    for path in _pages(root):
+    for path in pages(root):
         if path.suffix == ".ipynb":
             cells = read_notebook(path)["cells"]
             texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
@@ -235,29 +234,6 @@ def _print_list() -> None:
             print(f"    {status(test, results):8}  {test.name}")
         if not backed_by:
             print("    no test")
-
-
-def _pages(root: Path) -> Iterator[Path]:
-    """The pages in the order of the table of contents."""
-    import yaml
-
-    def names(node: object) -> Iterator[str]:
-        if isinstance(node, list):
-            for child in node:
-                yield from names(child)
-        elif isinstance(node, dict):
-            for key, value in node.items():
-                if key in ("root", "file"):
-                    yield value
-                else:
-                    yield from names(value)
-
-    for name in names(yaml.safe_load((root / "_toc.yml").read_text("utf-8"))):
-        for suffix in (".ipynb", ".md"):
-            # A page that is not there is for the build to report.
-            if (path := root / f"{name}{suffix}").is_file():
-                yield path
-                break
 
 
 @cache
