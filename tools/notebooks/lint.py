@@ -25,7 +25,7 @@ from tools.notebooks.form import (
     normal_form,
     read_notebook,
 )
-from tools.notebooks.prose import Directive, directives, words_only
+from tools.notebooks.prose import Directive, directives, titles, words_only
 
 MAX_LINES, MAX_LINES_WITH_REASON = 15, 30
 FILLER = re.compile(
@@ -225,16 +225,15 @@ NumberedReasons = Iterator[tuple[int, str]]
 
 def one_title(cells: list[Cell]) -> NumberedReasons:
     """A chapter has one title, at its top; a second one would fall out of the contents."""
-    titles = [
+    found = [
         number
         for number, cell in enumerate(cells, start=1)
         if cell["cell_type"] == "markdown"
-        for line in words_only(cell["source"]).splitlines()
-        if re.match(r"#\s", line)
+        for _ in titles(cell["source"])
     ]
-    if titles[:1] != [1]:
+    if found[:1] != [1]:
         yield 1, "the first cell does not begin the chapter with a title (# ...)"
-    for number in titles[1:]:
+    for number in found[1:]:
         yield number, "second title (# ...)"
 
 
