@@ -319,7 +319,7 @@ def test_contours_lie_on_their_heights_in_both_spaces():
 
 
 def plots_space(ax):
-    return policy_pictures._SPACES[ax]
+    return policy_pictures.space_of(ax)
 
 
 @pytest.mark.parametrize("levels", [8, [-1.0, -0.5, 0.0, 0.5, 1.0]])

@@ -38,6 +38,7 @@ EDITOR_CELL_KEYS = (
 KEPT_MIME_TYPES = ("text/plain", "text/latex", "text/markdown")
 # More threads would change the order of sums, and so the last digits printed.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+TIMEOUT = 600  # seconds a cell may take
 MYST = "md:myst"  # what jupytext calls the format
 CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -138,13 +139,13 @@ def keep_ids(cells: list[Cell], previous: list[Cell]) -> None:
                     new["id"] = old["id"]
 
 
-def execute(notebook: Notebook, folder: Path, timeout: int = 600) -> Notebook:
+def execute(notebook: Notebook, folder: Path) -> Notebook:
     """Run every cell in a fresh kernel of this Python, started in `folder`.
 
     Raises
     ------
     NotebookError
-        If a cell fails that is not tagged ``raises-exception``, or takes longer than `timeout`
+        If a cell fails that is not tagged ``raises-exception``, or takes longer than `TIMEOUT`
         seconds.
     """
     import nbformat
@@ -154,7 +155,7 @@ def execute(notebook: Notebook, folder: Path, timeout: int = 600) -> Notebook:
     client = NotebookClient(
         nbformat.from_dict(notebook),
         kernel_name="python3",
-        timeout=timeout,
+        timeout=TIMEOUT,
         record_timing=False,
         store_widget_state=False,
         # The kernel's own remarks on its sockets are no concern of the notebook.

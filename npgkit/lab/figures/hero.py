@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.optimize import brentq
 
 import npgkit
 from npgkit.lab import plots
@@ -33,12 +34,9 @@ _WINDOW = ((-1.3, 4.1), (-4.9, 0.5))
 @cache
 def radius(epsilon: float) -> float:
     """Return the length, in logits, of the plain step whose mean KL is `epsilon`."""
-    short, long = 0.0, 16.0
-    while long - short > 1e-12:
-        middle = 0.5 * (short + long)
-        step = npgkit.euclidean_step(POLICY, THETA, BATCH, radius=middle)
-        short, long = (middle, long) if step.kl < epsilon else (short, middle)
-    return short
+    return brentq(
+        lambda r: npgkit.euclidean_step(POLICY, THETA, BATCH, radius=r).kl - epsilon, 1e-6, 16.0
+    )
 
 
 @cache
