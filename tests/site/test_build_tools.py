@@ -55,9 +55,10 @@ def test_compiled_files_ask_for_nothing(tree: Path) -> None:
 @pytest.mark.parametrize(
     "name, executes_again", [("npgkit/steps.py", True), ("_config.yml", False)]
 )
-def test_outputs_are_made_again_when_the_code_they_call_has_changed(
+def test_notebooks_run_again_if_their_code_has_changed(
     tree: Path, name: str, executes_again: bool
 ) -> None:
+    """Outputs are made again when the code that they call has changed."""
     before = build.digest(build.CODE)
     (tree / name).write_text("changed", "utf-8")
     assert (build.digest(build.CODE) != before) is executes_again
@@ -78,7 +79,8 @@ def test_the_requirements_are_pinned_and_name_no_host_or_path() -> None:
     assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line)] == []
 
 
-def test_the_requirements_hold_every_direct_dependency_of_the_book_and_the_tests() -> None:
+def test_the_requirements_hold_every_direct_dependency() -> None:
+    """Every dependency of the package and of the extras `book` and `test` is pinned."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["book"], *extras["test"]]

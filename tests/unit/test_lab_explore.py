@@ -78,7 +78,8 @@ def test_a_draw_that_returns_no_figure_is_told_so(shown):
         explore(lambda a: None, alt="nothing", a=[1])
 
 
-def test_the_first_frame_is_there_when_the_sliders_appear_and_all_are_at_the_end(shown):
+def test_the_first_frame_is_there_when_the_sliders_appear(shown):
+    """All the others are there when the cell has run."""
     explore(draw, alt="a line", start={"a": 2}, a=[1, 2, 3])
     ((explorer, at_once),) = shown
     assert [k for k, value in at_once.items() if "<svg" in value] == [(1,)]
@@ -131,7 +132,8 @@ def test_readouts_are_short_and_tell_values_apart(shown, values, readouts):
     assert list(shown[0][0].children[0].options) == readouts
 
 
-def test_the_stored_text_is_the_same_at_every_run_and_names_no_object(shown):
+def test_the_stored_text_is_the_same_at_every_run(shown):
+    """It names no object by its address."""
     for _ in range(2):
         explore(draw, alt="a line", labels={"a": "height"}, a=[1, 2.5])
     texts = {repr(explorer) for explorer, _ in shown}
@@ -148,7 +150,8 @@ def test_frames_are_the_same_bytes_at_every_run(shown):
     assert one == two
 
 
-def test_frames_share_their_layout_so_that_the_saved_state_stays_small(shown):
+def test_frames_share_their_layout(shown):
+    """One layout and one style for all of them keep the saved widget state small."""
     explore(draw, alt="a line", a=[1, 2, 3])
     frames = frames_of(shown[0][0]).values()
     assert len({frame.layout.model_id for frame in frames}) == 1
