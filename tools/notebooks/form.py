@@ -1,8 +1,8 @@
 """The one form in which the book's notebooks are stored.
 
-A stored notebook is a clean run with everything taken out that is a picture or belongs to a
-machine: what stays is source, text output and the order of execution. So a diff reads like the
-change it is, and the stored text is what a strict re-run is compared with.
+A stored notebook is a clean run without pictures and without anything that depends on the machine:
+source, text output and execution counts stay. A diff then shows what was changed and nothing else,
+and a strict re-run is compared with the stored text.
 
 Normalising twice changes nothing: cell ids are kept when they are valid and are otherwise
 computed from the cell's content, never drawn at random.
@@ -26,7 +26,7 @@ NOTEBOOK_METADATA: dict[str, Any] = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# Metadata that means something to the build or to the checks; editors may add others.
+# Metadata that the build or the checks read; editors add others.
 KEPT_NOTEBOOK_KEYS = ("mystnb", "myst", "html_meta")
 KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked")
 EDITOR_CELL_KEYS = (
@@ -90,8 +90,8 @@ def dump_notebook(notebook: Notebook) -> str:
 def normal_form(notebook: Notebook) -> Notebook:
     """A copy of `notebook` with everything removed that is not stored.
 
-    Nothing is executed and no execution count is invented: a notebook that was run out of order
-    stays visibly so.
+    Nothing is executed and execution counts are kept, so that a notebook run out of order can be
+    recognised as such.
     """
     own = notebook.get("metadata", {})
     metadata = {key: own[key] for key in KEPT_NOTEBOOK_KEYS if key in own}
@@ -158,7 +158,7 @@ def execute(notebook: Notebook, folder: Path) -> Notebook:
         timeout=TIMEOUT,
         record_timing=False,
         store_widget_state=False,
-        # The kernel's own remarks on its sockets are no concern of the notebook.
+        # Each kernel would else warn that it talks over TCP without encryption.
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
@@ -235,7 +235,7 @@ def _stored_outputs(cell: Cell) -> Iterator[Cell]:
     for output in cell.get("outputs", []):
         kind = output["output_type"]
         if kind == "stream":
-            # How many pieces a stream arrives in depends on timing alone.
+            # How many pieces a stream arrives in depends on timing.
             if stream is not None and stream["name"] == output["name"]:
                 stream["text"] += output["text"]
                 continue
@@ -247,7 +247,7 @@ def _stored_outputs(cell: Cell) -> Iterator[Cell]:
             yield stream
             stream = None
         if kind == "error":
-            # The frames of a traceback name files of one machine.
+            # A traceback contains paths of the machine.
             line = f"{output['ename']}: {output['evalue']}"
             yield {
                 "output_type": "error",

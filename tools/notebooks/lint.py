@@ -1,7 +1,7 @@
-"""What the book asks of a notebook, rule by rule.
+"""The rules that a notebook of the book keeps.
 
-Each rule is a generator of reasons; `lint_notebook` says in which cell. What is left for the
-strict re-run (nbval) is only whether the stored text is still what the code prints.
+Each rule is a generator of reasons why a cell or a notebook breaks it; `lint_notebook` adds the
+cell's number. Whether the code still prints the stored text is left to the strict re-run (nbval).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def identity(cell: Cell, seen: Counter[object]) -> Reasons:
 
 
 def metadata_keys(cell: Cell) -> Reasons:
-    """Metadata is what the build or a check reads: a misspelt key would be without effect."""
+    """Only keys that the build or a check reads: a misspelt one would have no effect."""
     for key in cell["metadata"]:
         if key not in KNOWN_CELL_KEYS:
             yield f"unknown cell metadata {key!r}; known: {', '.join(KNOWN_CELL_KEYS)}"
@@ -134,7 +134,7 @@ def run_order(cell: Cell, expected: int) -> Reasons:
 
 
 def length(cell: Cell) -> Reasons:
-    """A reader takes in fifteen lines at once."""
+    """A cell has at most `MAX_LINES` lines, or a reason for more."""
     lines = len(cell["source"].splitlines())
     if not cell["source"].strip():
         yield "empty code cell"
@@ -145,7 +145,7 @@ def length(cell: Cell) -> Reasons:
 
 
 def visible(cell: Cell) -> Reasons:
-    """What runs is seen, and what is printed is compared."""
+    """No cell is hidden, and no output is left out of the comparison without a reason."""
     tags = cell["metadata"].get("tags", [])
     for tag in HIDING_TAGS:
         if tag in tags:
@@ -157,7 +157,7 @@ def visible(cell: Cell) -> Reasons:
 
 
 def errors_as_told(cell: Cell) -> Reasons:
-    """An error is stored where, and only where, the cell says that it raises one."""
+    """A cell has stored an error if, and only if, it is tagged as raising one."""
     raised = [output for output in cell["outputs"] if output["output_type"] == "error"]
     expected = "raises-exception" in cell["metadata"].get("tags", [])
     if raised and not expected:
@@ -248,7 +248,7 @@ def figure_names(cells: list[Cell]) -> NumberedReasons:
 
 
 def claims_labelled(cells: list[Cell]) -> NumberedReasons:
-    """What is claimed can be named by the test that backs it."""
+    """A claim has a label of its kind, by which the test that backs it can name it."""
     for number, directive in cell_directives(cells):
         kind = directive.name.removeprefix("prf:")
         if directive.name.startswith("prf:") and kind in CLAIM_PREFIXES:
@@ -258,7 +258,7 @@ def claims_labelled(cells: list[Cell]) -> NumberedReasons:
 
 
 def exercises(cells: list[Cell]) -> NumberedReasons:
-    """Every exercise has a solution after it; gates open and close in turn."""
+    """Every exercise has a solution after it; ``-start`` and ``-end`` match."""
     solved: dict[str, int] = {}
     open_gate: tuple[str, int] | None = None
     for number, directive in cell_directives(cells):

@@ -3,10 +3,10 @@
     python -m tools.site.build            # build if needed
     python -m tools.site.build --force    # build again, executing every notebook again
 
-A build always starts from nothing but the execution cache: Sphinx repeats a warning only when it
-reads the page again, so a build on top of an older one can hide what the older one said. The
-cache holds a notebook's outputs under its code alone, so it is emptied when the code that the
-notebooks import, the data they read or the packages they run on have changed.
+Only the execution cache is kept from an earlier build: Sphinx repeats a warning only when it reads
+the page again, so an incremental build can hide warnings. The cache finds a notebook's outputs by
+its code alone, so it is emptied when the code that the notebooks import, the data they read or the
+packages they run on have changed.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def build(force: bool = False) -> int:
     book = str(Path(sys.executable).with_name("jupyter-book"))
     code = started(book, "build", ".", "-q", "--all", "-W", "-n", "--keep-going").wait()
     if code != 0 or not index.is_file():
-        # What is left of a failed build must not be taken for the book.
+        # The remains of a failed build must not be mistaken for the book.
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1

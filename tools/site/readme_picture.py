@@ -20,7 +20,7 @@ EPSILON, STRETCH = 0.012, 2.5
 
 
 def save(path: Path) -> None:
-    """Write the frame at `EPSILON` and `STRETCH` to `path`, on white, in few colours."""
+    """Write the frame at `EPSILON` and `STRETCH` to `path`, reduced to 128 colours."""
     fig = hero.draw(EPSILON, STRETCH)
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
