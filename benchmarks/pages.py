@@ -33,7 +33,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import machine, table  # noqa: E402
-from tools import build, serve  # noqa: E402
+from tools.site import build, serve  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 RESULT = ROOT / "benchmarks" / "results" / "pages.md"

@@ -3,12 +3,12 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/practice.py [--only cartpole acrobot ...] [--workers 2]
         (all groups but cartpole, pendulum, acrobot and policy need the extra `mujoco`)
 
-A group is a set of configurations times a set of seeds and becomes one JSON file: for each run its
-learning curve, the KL of every update and the returns of its evaluation, floats rounded to four
-significant digits, beside the settings, the configurations (which differ from the settings in what
-they name), the command, the versions and the machine. Finished runs are kept in
---runs, so that an interrupted group goes on where it stopped; a group is written when all of its
-runs are there. `policy` stores one trained policy, for the film.
+A group is a set of configurations, each run with every seed of a set of seeds. It becomes one JSON
+file: for each run its learning curve, the KL of every update and the returns of its evaluation,
+rounded to four significant digits; and the settings, what each configuration changes in them, the
+command, the versions and the machine. Finished runs are kept in --runs, so that an interrupted
+group continues where it stopped; a group is written when all of its runs are finished. `policy`
+stores one trained policy, for the film.
 
 The plain gradient has no epsilon. In each environment it gets the best of four step sizes, by the
 mean return of the curve's last quarter over two seeds that are used for nothing else.
@@ -83,7 +83,7 @@ def methods(group: str, alpha: float) -> Configs:
 
 
 def epsilons() -> Configs:
-    """Two environments over a range of radii: one where the default did well, one where not."""
+    """A range of radii in two environments: the default does well in one and badly in the other."""
     pole = {"env": "CartPole-v1", "total_steps": 60_000}
     swimmer = {"env": "Swimmer-v5", "total_steps": 200_000, "method": "trpo"}
     return {
@@ -97,7 +97,7 @@ def epsilons() -> Configs:
 
 
 def ablations() -> Configs:
-    """TRPO, and TRPO with one thing taken away, with the default radius and with ten times it."""
+    """TRPO, and TRPO without one of its parts, with the default radius and with ten times it."""
     taken: Configs = {
         "whole": {"method": "trpo"},
         "no line search": {"method": "npg"},
@@ -115,7 +115,7 @@ def ablations() -> Configs:
 
 
 def settings_by_environment(configs: Configs) -> dict[str, Any]:
-    """What the configurations leave standing, for each environment that they name."""
+    """The settings of each environment that the configurations name, before their changes."""
     return {env: asdict(settings_for(env)) for env in sorted({c["env"] for c in configs.values()})}
 
 
@@ -136,7 +136,7 @@ def best_alpha(results: Iterable[Result]) -> tuple[float, dict[str, float]]:
 
 
 def short(value: Any) -> Any:
-    """Floats to four significant digits, all else as it is."""
+    """`value` with its floats rounded to four significant digits."""
     if isinstance(value, float):
         return float(f"{value:.4g}") if math.isfinite(value) else str(value)
     if isinstance(value, dict):
@@ -145,7 +145,7 @@ def short(value: Any) -> Any:
 
 
 def write(name: str, content: dict[str, Any]) -> None:
-    """Write one group, one line a run, with where it came from."""
+    """Write the file of one group, with its command, machine and versions; a run is a line."""
     runs = content.pop("runs", None)
     full = {
         "command": f"OPENBLAS_NUM_THREADS=1 python benchmarks/practice.py --only {name}",

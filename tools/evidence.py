@@ -7,8 +7,8 @@ A claim is a theorem, proposition, lemma or corollary, named by its label. A tes
 marker ``@pytest.mark.evidence("thm-...")``. Both are read from the sources, so that neither a
 build nor a test run is needed to compare them.
 
-Results come from real runs: tests/conftest.py hands them to `record`, each with a digest of the
-code it was obtained with. A result whose code has changed since is no result.
+Results come from real runs: tests/conftest.py passes them to `record`, each with a hash of the code
+that ran. Once that code has changed, a result no longer counts.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from pathlib import Path
 from tools.notebooks.form import read_notebook
 from tools.notebooks.lint import CLAIM_PREFIXES
 from tools.notebooks.prose import directives
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.toc import ROOT, pages
 
 NOT_RUN = "not run"
 
@@ -61,7 +60,7 @@ class Backing:
 
 @dataclass(frozen=True)
 class Result:
-    """How many cases of a test passed, failed and were skipped; `code` is what they ran on."""
+    """How many cases of a test passed, failed and were skipped; `code` is a hash of what ran."""
 
     passed: int
     failed: int
@@ -82,7 +81,7 @@ class Result:
 def claims(root: Path = ROOT) -> list[Claim]:
     """The claims on the pages that the table of contents names, in its order."""
     found = []
-    for path in _pages(root):
+    for path in pages(root):
         if path.suffix == ".ipynb":
             cells = read_notebook(path)["cells"]
             texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
@@ -142,8 +141,8 @@ def unclaimed(stated: Iterable[Claim], tests: Iterable[Backing]) -> list[str]:
 
 
 def code_digest(test_path: str, root: Path = ROOT) -> str:
-    """One number for the code that the tests in one file run: the package, the pinned packages,
-    the file itself, and the helpers beside and above it."""
+    """A hash of the code that the tests in one file run: the package, the pinned packages, the
+    file itself, and the helper files in its folder and the folders above it."""
     total = hashlib.sha256(f"{sys.version_info[:2]} {_package_digest(root)}".encode())
     path = root / test_path
     total.update(path.read_bytes())
@@ -173,7 +172,7 @@ def record(results: Mapping[str, Result], root: Path = ROOT) -> None:
     known = {**recorded(root), **results}
     tests = {name: vars(known[name]) for name in sorted(known)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In one stroke, so that a build that reads meanwhile sees the old file or the new one.
+    # Atomically: a build that reads at the same time sees the old file or the new one.
     new = path.with_suffix(f".{os.getpid()}.tmp")
     new.write_text(json.dumps({"tests": tests}, indent=1) + "\n", encoding="utf-8")
     new.replace(path)
@@ -199,7 +198,7 @@ def refresh() -> int:
         return 0
     print(f"Running the evidence tests of {len(files)} file(s)", flush=True)
     workers = min(len(files), os.cpu_count() or 1)
-    # nbval has nothing to do here, and takes seconds to import.
+    # nbval is not needed here, and takes seconds to import.
     without = ["-p", "no:cacheprovider", "-p", "no:nbval"]
     command = [sys.executable, "-m", "pytest", "-q", "-m", "evidence", *without]
     parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
@@ -235,29 +234,6 @@ def _print_list() -> None:
             print(f"    {status(test, results):8}  {test.name}")
         if not backed_by:
             print("    no test")
-
-
-def _pages(root: Path) -> Iterator[Path]:
-    """The pages in the order of the table of contents."""
-    import yaml
-
-    def names(node: object) -> Iterator[str]:
-        if isinstance(node, list):
-            for child in node:
-                yield from names(child)
-        elif isinstance(node, dict):
-            for key, value in node.items():
-                if key in ("root", "file"):
-                    yield value
-                else:
-                    yield from names(value)
-
-    for name in names(yaml.safe_load((root / "_toc.yml").read_text("utf-8"))):
-        for suffix in (".ipynb", ".md"):
-            # A page that is not there is for the build to report.
-            if (path := root / f"{name}{suffix}").is_file():
-                yield path
-                break
 
 
 @cache

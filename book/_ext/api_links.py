@@ -1,11 +1,10 @@
 """What the API reference links to, and what it leaves as text.
 
-"Implements: eq. (eq-label), chapter N" becomes a link to that equation. Where the book does not
-have the label yet, because its chapter is not written, the chapter alone is named; whether the
-others name an equation of their chapter is for a test to say.
+"Implements: eq. (eq-label), chapter N" becomes a link to that equation. If no chapter has the
+label, only the chapter is named; a test checks that the label belongs to that chapter.
 
-Types in docstrings are words, "array (n_params,)", not names of classes, and stay words. A name of
-npgkit's own that leads nowhere is still a warning.
+Types in docstrings, such as "array (n_params,)", are words and not names of classes, so references
+that are not resolved stay text. A name of npgkit that is not found is still a warning.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _MENTION = re.compile(r"eq\. \((eq-[\w-]+)\)(,\s*)?")
 
 @cache
 def equations() -> dict[str, str]:
-    """Every labelled equation of the book, with the file that holds it."""
+    """Every labelled equation of the book, with the name of the file that it is in."""
     found = {}
     for path in sorted(BOOK.glob("*.ipynb")):
         cells = json.loads(path.read_text("utf-8"))["cells"]

@@ -1,7 +1,7 @@
 """The evidence page: which test backs which claim, and how it last went.
 
-``{evidence}`` draws one table a chapter, from the labels of the book as Sphinx has numbered them,
-the markers in the tests, and the results that real runs have left in ``_build/evidence.json``.
+``{evidence}`` inserts one table for each chapter, from the labels of the book as Sphinx has
+numbered them, the markers in the tests, and the results of test runs, in ``_build/evidence.json``.
 Each test links to its source, which is published with the book.
 
 A claim without a test is a warning, and so is a test of a claim that the book does not make.
@@ -34,7 +34,7 @@ MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", evidence.NOT_RUN: "
 
 
 class evidence_table(nodes.General, nodes.Element):
-    """Where the tables go, until all claims are numbered."""
+    """A placeholder for the tables until all claims are numbered."""
 
 
 class html_element(nodes.General, nodes.Element):
@@ -79,7 +79,7 @@ def reading_order(env: BuildEnvironment, docname: str | None = None) -> Iterator
 
 
 def claims_of(env: BuildEnvironment, docname: str) -> list[dict[str, Any]]:
-    """What sphinx-proof noted of the claims in one document, in their order there."""
+    """What sphinx-proof recorded of the claims in one document, in their order there."""
     proofs = getattr(env, "proof_list", {}).values()
     kinds = evidence.CLAIM_PREFIXES
     return [p for p in proofs if p["docname"] == docname and p["realtype"] in kinds]
@@ -179,7 +179,7 @@ def tables(app: Sphinx, page: str) -> Iterator[nodes.Node]:
 
 
 def summary(total: int, statuses: Counter[str]) -> str:
-    """One sentence with the counts, the good and the bad."""
+    """One sentence with the number of claims and tests, and of each result."""
     tests = sum(statuses.values())
     parts = [f"{statuses[word]} {word}" for word in MARKS if statuses[word]]
     return f"{total} claims, {tests} tests: {', '.join(parts) or 'none'}."
@@ -215,7 +215,7 @@ def link(app: Sphinx, page: str, target: str, text: str, *, code: bool = False) 
 
 
 def breakable(name: str) -> Iterator[nodes.Node]:
-    """A name in code that may go on in a new line after each underscore."""
+    """A name in code that may be broken into lines after each underscore."""
     first, *rest = name.split("_")
     yield nodes.Text(first)
     for part in rest:
@@ -249,7 +249,7 @@ def publish_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 def add_style_sheet(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """The style sheet, on the pages that need it."""
+    """Add the style sheet to the pages that need it."""
     is_table = doctree is not None and next(iter(doctree.findall(html_element)), None) is not None
     if is_table or page.startswith("tests/"):
         app.add_css_file("evidence.css", priority=910)

@@ -1,9 +1,8 @@
 """Put the notebooks' SVG figures into the page itself.
 
-An SVG behind ``<img>`` is a document of its own: ``currentColor`` is black there whatever the
-page's theme, and its text is closed to screen readers. Inlined, the figure takes the page's
-colours. Ids inside each figure are made unique on the page, because one page now holds many
-figures.
+An SVG shown by ``<img>`` is a document of its own: ``currentColor`` is black there whatever the
+page's theme, and screen readers cannot read its text. Inlined, the figure takes the page's colours.
+Ids inside each figure are made unique, because a page holds many figures.
 
 A figure without a text alternative is a warning, and a warning fails the build.
 """
@@ -28,7 +27,7 @@ _REFERENCE = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")
 
 
 def text_alternative(root: ElementTree.Element) -> str:
-    """What the SVG says of itself: its aria-label, else its own <title>."""
+    """The text alternative inside the SVG: its aria-label, else its <title>."""
     label = root.get("aria-label", "")
     title = root.findtext(f"{{{SVG}}}title") or ""
     return (label or title).strip()
@@ -37,7 +36,7 @@ def text_alternative(root: ElementTree.Element) -> str:
 def inline(source: str, alt: str, prefix: str) -> tuple[str, str]:
     """Return the SVG as an HTML fragment with ids under `prefix`, and its text alternative.
 
-    `alt` wins over what the SVG says of itself.
+    `alt` takes precedence over the text alternative inside the SVG.
     """
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)

@@ -1,8 +1,8 @@
-"""Serve from the book's own host everything that a page asks for.
+"""Serve everything that a page loads from the book's own host.
 
 MathJax, the widget manager and the fonts are copied out of npm packages into ``_build/vendor`` by
 ``tools/site/vendor.py``. This extension publishes that folder, the book's style sheet and the
-widget scripts, and points Sphinx and myst-nb at them in the place of their content delivery
+widget scripts, and makes Sphinx and myst-nb load them instead of files from content delivery
 networks.
 """
 
@@ -29,7 +29,7 @@ def _widget_files(suffix: str) -> list[str]:
 
 
 def point_at_own_copies(app: Sphinx, config: Config) -> None:
-    """Name our copies before Sphinx and myst-nb read where theirs are."""
+    """Set the paths of our copies before Sphinx and myst-nb read them."""
     for name in (MATHJAX, WIDGET_MANAGER):
         if not (VENDOR / name).is_file():
             raise ConfigError(
@@ -39,8 +39,8 @@ def point_at_own_copies(app: Sphinx, config: Config) -> None:
     config["html_static_path"] += [str(folder) for folder in published]
     config["templates_path"].insert(0, str(ASSETS / "templates"))
     config.mathjax_path = MATHJAX
-    # In this order: the manager draws as soon as it is loaded, and what closes its gaps for a
-    # screen reader has to be there first.
+    # In this order: the manager draws as soon as it is loaded, and our script, which makes its
+    # widgets accessible, has to be there before.
     scripts = ["widget-manager-path.js", *_widget_files(".js"), WIDGET_MANAGER]
     config.nb_ipywidgets_js = {script: {"defer": "defer"} for script in scripts}
 

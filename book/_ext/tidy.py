@@ -1,10 +1,9 @@
-"""Mend what other extensions write into a page, where it would mislead a screen reader.
+"""Correct HTML of other extensions that would mislead a screen reader.
 
-sphinx-proof and sphinx-exercise give every box the same inner id; what readers link to is the label
-on the box itself, so the inner ids are dropped. Proofs get a class of their own, and their opening
-word one that the style sheet can set apart. Docutils announces a bibliography as a list whose
-entries are not list items; without that role each entry is still announced as what it is. Folded
-code is announced by the words that are on view.
+sphinx-proof and sphinx-exercise give every box the same inner id; links lead to the label of the
+box itself, so the inner ids are dropped. Proofs get a class of their own, and their first word one
+that the style sheet uses. Docutils gives a bibliography the role of a list although its entries are
+not list items, so the role is dropped. Folded code is announced by its visible summary.
 """
 
 from __future__ import annotations

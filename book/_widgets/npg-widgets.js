@@ -1,5 +1,6 @@
-// What ipywidgets leaves out of a page that has no kernel: names for its sliders, the readout as
-// their spoken value, and a queue that MathJax 3 no longer has. Loaded before the widget manager.
+// What ipywidgets lacks on a page without a kernel: names for its sliders, the readout as the value
+// that a screen reader speaks, and MathJax 2's queue, which it calls and MathJax 3 does not have.
+// Loaded before the widget manager.
 (() => {
   "use strict";
 

@@ -1,8 +1,8 @@
 """Sliders that need no kernel: every frame is drawn beforehand and the slider only picks one.
 
 The parts are ordinary ipywidgets: a `SelectionSlider` linked in the browser (`jslink`) to a
-`Stack` of frames, or two sliders to a stack of stacks. So the same cell is alive in a notebook
-and on a static page, and answers to the pointer, to touch and to the arrow keys.
+`Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
+on a static page, with the mouse, by touch and with the arrow keys.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,11 @@ from matplotlib.figure import Figure
 
 from npgkit.lab.drawing import render
 
-_RENDERERS: dict[str, Callable[[Figure, str], str]] = {"svg": render.svg, "png": render.png}
 _PENDING = "<p>drawing …</p>"
 
 
 class Explorer(widgets.VBox):
-    """Sliders above a figure. Its text, the same at every run, is what a notebook stores."""
+    """Sliders above a figure; a notebook stores its `repr`, which is the same at every run."""
 
     def __init__(self, children: Sequence[widgets.Widget], summary: str) -> None:
         super().__init__(children, layout=widgets.Layout(width="100%"))
@@ -39,7 +38,6 @@ def explore(
     alt: str | Callable[..., str],
     labels: Mapping[str, str] | None = None,
     start: Mapping[str, Any] | None = None,
-    format: str = "svg",
     **sliders: Sequence[Any],
 ) -> None:
     """Display the figures `draw(**values)` under one or two sliders that choose among them.
@@ -58,16 +56,14 @@ def explore(
     start : mapping, optional
         The value each slider starts from, as its readout shows it: ``{"epsilon": 0.02}``.
         Otherwise a slider starts at its first value.
-    format : {"svg", "png"}
-        "png" (64 colours) is for figures with so many marks that an SVG would be heavier.
     **sliders : sequence
         Name and values of one or two sliders.
 
     Raises
     ------
     ValueError
-        If there is no slider or more than two, if one has no values, or if a label, a start or
-        the format is not among those there are.
+        If there is no slider or more than two, if one has no values, if a label or a start names
+        no slider, or if a start is not among the slider's values.
 
     Examples
     --------
@@ -75,8 +71,6 @@ def explore(
     """
     if not callable(alt):
         render.checked_alt(alt)
-    if format not in _RENDERERS:
-        raise ValueError(f"format must be 'svg' or 'png'; got {format!r}")
     if not 1 <= len(sliders) <= 2:
         raise ValueError(f"explore takes one or two sliders; got {len(sliders)}: {[*sliders]}")
     for argument, given in (("labels", labels), ("start", start)):
@@ -101,7 +95,7 @@ def explore(
             words = (
                 f"{alt} ({', '.join(f'{dial.label}: {dial.readouts[k]}' for dial, k in chosen)})"
             )
-        frames[position].value = _RENDERERS[format](draw(**values), words)
+        frames[position].value = render.svg(draw(**values), words)
 
     fill(first)
     display(_assemble(dials, frames))

@@ -61,7 +61,7 @@ style.apply()
 
 
 class Still:
-    """A finished picture: an SVG for the eye, its description for everybody else."""
+    """A finished picture as SVG, with its description in words."""
 
     def __init__(self, fig: Figure, alt: str) -> None:
         self.alt = render.checked_alt(alt)
@@ -92,7 +92,7 @@ def figure(width: float = 5.0, height: float = 3.4, columns: int = 1) -> tuple[F
 
     `width` and `height` are inches. Full width is 6.4; at 5 inches or less the text stays
     comfortable on a telephone. The margins are fixed, so that the frames of a slider do not
-    shift; the figure belongs to no window, so nothing needs closing.
+    shift. The figure is not registered with pyplot and need not be closed.
     """
     fig = Figure(figsize=(width, height))
     left, right, bottom, top, gap = 0.72, 0.15, 0.55, 0.3, 0.8  # inches

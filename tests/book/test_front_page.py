@@ -72,6 +72,26 @@ def test_every_path_that_is_named_exists(text: str) -> None:
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
+def test_readme_and_contributing_draw_the_same_house() -> None:
+    (house,) = blocks(README, "text")
+    assert blocks(CONTRIBUTING, "text") == [house]
+    assert len(house.splitlines()) <= 10
+    folders = re.findall(r"(?:^| )([a-z_.]+/)", house)
+    inside = {"practice/": "npgkit", "lab/": "npgkit", "drawing/": "npgkit/lab",
+              "figures/": "npgkit/lab", "exercises/": "npgkit/lab", "data/": "book",
+              "notebooks/": "tools", "site/": "tools", "results/": "benchmarks"}  # fmt: skip
+    assert [name for name in folders if not (ROOT / inside.get(name, "") / name).is_dir()] == []
+
+
+@pytest.mark.parametrize("folder, column", [("npgkit", 2), ("npgkit/practice", 3)])
+def test_every_module_has_its_chapter_in_the_readme(folder: str, column: int) -> None:
+    rows = [line.split("|") for line in README.splitlines() if re.match(r"\| \d+\. ", line)]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row[column])]
+    modules = {path.stem for path in (ROOT / folder).glob("*.py") if path.stem[0] != "_"}
+    assert len(rows) == len(list((ROOT / "book").glob("[0-9][0-9]_*.ipynb")))
+    assert sorted(listed) == sorted(modules - {"validation"})
+
+
 def test_the_example_runs_and_prints_what_it_says() -> None:
     (example,) = blocks(README, "python")
     said = re.findall(r"# (Step\(.*\))$", example, re.MULTILINE)

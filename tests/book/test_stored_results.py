@@ -172,7 +172,8 @@ def test_a_slice_of_the_pole_is_like_the_stored_runs(name):
     assert min(kept) - width <= level <= max(kept) + width
 
 
-def test_the_stored_policy_began_as_it_does_today_and_balances_the_pole():
+def test_the_stored_policy_balances_the_pole():
+    """It began as it would today, and its mean action keeps the pole up for all 500 steps."""
     import gymnasium
 
     import npgkit

@@ -78,7 +78,7 @@ def test_occupancy_turns_time_averages_into_state_averages(seed: int) -> None:
 
 
 @pytest.mark.evidence("lem-occupancy")
-def test_a_walk_stopped_by_a_geometric_clock_is_distributed_as_the_occupancy() -> None:
+def test_a_walk_stopped_at_random_ends_in_s_with_chance_d() -> None:
     """40,000 stopped walks: frequencies of the last state within four standard errors of d."""
     mdp = small_mdp(2)
     rng = np.random.default_rng(7)
@@ -166,7 +166,7 @@ def test_the_slope_of_the_occupancy_is_carried_by_the_values(seed: int) -> None:
 
 
 @pytest.mark.evidence("prop-weighted-batch")
-def test_sampled_rows_estimate_the_gradient_within_the_predicted_error() -> None:
+def test_sampled_gradients_err_as_predicted() -> None:
     """Mean and mean square error of 2,000 sampled gradients against g and tr C / n."""
     _, policy, theta, batch = case(2)
     rng = np.random.default_rng(11)
@@ -191,7 +191,7 @@ def test_sampled_rows_estimate_the_gradient_within_the_predicted_error() -> None
 
 @pytest.mark.evidence("prop-sigmoid-gradient", "cor-vanishing-gradient")
 @pytest.mark.parametrize("seed", range(6))
-def test_the_gradient_of_a_two_action_policy_is_a_product_and_bounded(seed: int) -> None:
+def test_gradient_of_two_actions_is_a_bounded_product(seed: int) -> None:
     """d p (1 - p) gap against finite differences of J, and below the exponential bound."""
     rng = np.random.default_rng(seed)
     mdp = npgkit.random_mdp(3, 2, 0.8, rng)
@@ -270,7 +270,7 @@ def test_no_advantage_is_positive_exactly_at_optimal_policies(seed: int) -> None
 
 @pytest.mark.evidence("prop-optimal-advantage")
 @pytest.mark.parametrize("seed", range(3))
-def test_doing_an_action_with_an_advantage_gains_at_least_that_advantage(seed: int) -> None:
+def test_an_action_gains_at_least_its_advantage(seed: int) -> None:
     """Doing an action of advantage A > 0 in one state raises V there by A or more; no V falls."""
     mdp = small_mdp(seed)
     pi = random_policy(mdp, np.random.default_rng(seed))

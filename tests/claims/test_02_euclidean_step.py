@@ -67,7 +67,7 @@ def test_no_feasible_rival_gains_as_much_as_the_step(seed: int) -> None:
 
 @pytest.mark.evidence("thm-euclidean-step")
 @pytest.mark.parametrize("alpha", [1e-3, 0.3, 5.0])
-def test_the_step_meets_the_kkt_conditions_with_multiplier_one_over_two_alpha(
+def test_the_step_meets_the_kkt_conditions(
     alpha: float,
 ) -> None:
     """Stationarity, the active constraint and the price of radius, by a finite difference."""
@@ -136,7 +136,7 @@ def test_the_step_maximises_the_penalised_model() -> None:
 
 @pytest.mark.evidence("prop-linear-model-error")
 @pytest.mark.parametrize("seed", range(3))
-def test_the_linear_models_error_has_order_two_and_its_bound_holds(seed: int) -> None:
+def test_the_linear_model_errs_in_order_two_within_its_bound(seed: int) -> None:
     """Log-log slope of the error over the step's length, and error <= L |Delta|^2 / 2."""
     mdp, policy, theta, batch = larger_case(seed)
     g, J = npgkit.policy_gradient(policy, theta, batch), height(mdp, policy, theta)
@@ -169,7 +169,7 @@ def test_the_error_over_t_squared_tends_to_half_the_curvature(rooms: tuple) -> N
 
 @pytest.mark.evidence("cor-safe-step")
 @pytest.mark.parametrize("seed", range(3))
-def test_a_step_below_two_over_L_improves_by_what_the_corollary_promises(seed: int) -> None:
+def test_a_step_below_two_over_L_improves_as_promised(seed: int) -> None:
     """J(theta + alpha g) - J against alpha (1 - alpha L / 2) |g|^2 for alpha up to 2 / L."""
     mdp, policy, theta, batch = larger_case(seed)
     g, J = npgkit.policy_gradient(policy, theta, batch), height(mdp, policy, theta)
@@ -192,7 +192,7 @@ def random_maps(n: int) -> list[np.ndarray]:
 
 @pytest.mark.evidence("thm-coordinate-dependence")
 @pytest.mark.parametrize("which", range(3))
-def test_gradient_and_step_in_other_coordinates_are_Bt_g_and_alpha_B_Bt_g(which: int) -> None:
+def test_in_other_coordinates_the_step_is_alpha_B_Bt_g(which: int) -> None:
     """Random affine maps in twelve dimensions; the origin b leaves no trace."""
     mdp, policy, theta, batch = larger_case(which)
     B, b = random_maps(12)[which], np.random.default_rng(9).standard_normal(12)
@@ -234,7 +234,7 @@ def test_steps_agree_under_turns_and_only_under_turns() -> None:
 
 
 @pytest.mark.evidence("thm-coordinate-dependence")
-def test_for_each_map_that_is_no_turn_some_gradient_tells_the_steps_apart() -> None:
+def test_only_turns_leave_every_step_unchanged() -> None:
     """Basis vectors as gradients: a bandit with one rewarding arm for each."""
     policy = npgkit.softmax_tabular(1, 3)
     B = np.linalg.qr(np.random.default_rng(2).standard_normal((3, 3)))[0] @ np.diag([1, 1, 1.5])
@@ -250,7 +250,7 @@ def test_for_each_map_that_is_no_turn_some_gradient_tells_the_steps_apart() -> N
 
 
 @pytest.mark.evidence("thm-coordinate-dependence")
-def test_your_ball_is_my_ellipsoid_with_the_singular_values_as_axes() -> None:
+def test_your_ball_is_my_ellipsoid_with_singular_values_as_axes() -> None:
     """The extent of B times a sphere along each left singular vector."""
     B, r = random_maps(3)[0], 0.7
     sphere = np.random.default_rng(3).standard_normal((4000, 3))
@@ -265,7 +265,7 @@ def test_your_ball_is_my_ellipsoid_with_the_singular_values_as_axes() -> None:
 
 
 @pytest.mark.evidence("cor-every-direction")
-def test_every_uphill_direction_is_somebodys_gradient_and_no_other_is(rooms: tuple) -> None:
+def test_uphill_directions_are_the_gradients_of_some_coordinates(rooms: tuple) -> None:
     """B from the corollary's matrix, for directions up to 89.9 degrees from g."""
     mdp, policy, theta, batch = rooms
     g = npgkit.policy_gradient(policy, theta, batch)
@@ -317,7 +317,7 @@ def test_a_nonlinear_step_is_alpha_D_Dt_g_up_to_order_two(
 # ---- the index's figure
 
 
-def test_the_hero_figure_moves_the_plain_step_and_not_the_kl_step() -> None:
+def test_the_hero_figure_moves_only_the_plain_step() -> None:
     """The ends of both steps over all stretches of the figure: blue agrees, orange does not."""
     from npgkit.lab.figures import hero
 

@@ -38,7 +38,7 @@ def prices(pi: np.ndarray, d: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.evidence("prop-kl-observations")
-def test_waiting_time_times_kl_lies_between_the_threshold_and_one_jump_more():
+def test_waiting_time_times_kl_exceeds_log_20_by_a_jump_at_most():
     """4,000 observers: mean waiting time x KL in [log 20, log 20 + X_max], to 4 standard errors."""
     rng = np.random.default_rng(0)
     p, q, c = np.array([0.5, 0.3, 0.2]), np.array([0.3, 0.3, 0.4]), np.log(20)
@@ -57,7 +57,7 @@ def test_waiting_time_times_kl_lies_between_the_threshold_and_one_jump_more():
 
 
 @pytest.mark.evidence("lem-kl-nonnegative")
-def test_kl_is_positive_between_different_policies_and_zero_at_equality():
+def test_kl_is_zero_only_between_equal_policies():
     """2,000 random pairs, with vanishing probabilities and near coincidences among them."""
     rng = np.random.default_rng(1)
     p, q = rng.dirichlet(0.3 * np.ones(4), size=(2, 2000))
@@ -75,7 +75,7 @@ def test_kl_is_positive_between_different_policies_and_zero_at_equality():
 
 @pytest.mark.evidence("lem-kl-rays")
 @pytest.mark.parametrize("seed", range(3))
-def test_kl_grows_along_rays_at_the_rate_of_the_variance_and_to_the_price(seed):
+def test_kl_grows_along_rays_up_to_the_price(seed):
     """d/dt D(tu) against t x mean variance; the limit against log 1/pi(M)."""
     _, policy, theta, batch, pi, d = tabular(seed)
     rng = np.random.default_rng(seed + 10)
@@ -107,7 +107,7 @@ def test_kl_grows_along_rays_at_the_rate_of_the_variance_and_to_the_price(seed):
 @pytest.mark.evidence("prop-kl-kkt")
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("case", [two_rooms_case, softmax_case])
-def test_at_a_solution_the_gradient_is_a_positive_multiple_of_the_kls(case, direction):
+def test_at_a_solution_g_is_a_positive_multiple_of_grad_kl(case, direction):
     """g = mu grad D and D = epsilon at kl_step; mu is the gain per nat by finite differences."""
     policy, theta, batch = case()
     g = npgkit.policy_gradient(policy, theta, batch)
@@ -196,7 +196,7 @@ def test_affine_coordinates_do_not_change_the_new_policy(epsilon, direction):
 
 
 @pytest.mark.evidence("thm-affine-invariance")
-def test_affine_coordinates_do_not_create_a_solution_where_there_was_none():
+def test_affine_coordinates_create_no_solution():
     """Two rooms just above the threshold: no solution under any of five maps."""
     policy, theta, batch = two_rooms_case()
     rng = np.random.default_rng(4)
@@ -223,7 +223,7 @@ def bent_bandit(c: float) -> tuple[npgkit.Policy, npgkit.Policy, np.ndarray, np.
 
 
 @pytest.mark.evidence("thm-nonlinear-invariance")
-def test_bent_coordinates_change_the_policy_in_proportion_to_epsilon():
+def test_bent_coordinates_change_the_policy_in_order_epsilon():
     """Three arms, theta = phi + .3 phi^3: slope 1 for the difference, 1/2 for the step."""
     mine, yours, theta, phi = bent_bandit(0.3)
     batch = npgkit.exact_batch(npgkit.bandit([1.0, 0.0, 0.5]), mine, theta)
@@ -240,7 +240,7 @@ def test_bent_coordinates_change_the_policy_in_proportion_to_epsilon():
 
 
 @pytest.mark.evidence("thm-nonlinear-invariance")
-def test_the_gap_of_bent_coordinates_obeys_the_constant_of_the_theorem():
+def test_the_gap_of_bent_coordinates_is_within_the_theorems():
     """gap <= 4 l M epsilon / m^2 with m, M, l measured on a ball; and the ball holds the region."""
     c = 0.3
     mine, yours, theta, phi = bent_bandit(c)
@@ -273,7 +273,7 @@ def test_the_gap_of_bent_coordinates_obeys_the_constant_of_the_theorem():
 
 @pytest.mark.evidence("thm-kl-existence")
 @pytest.mark.parametrize("seed", range(6))
-def test_the_problem_has_a_solution_below_the_threshold_and_none_above(seed):
+def test_a_solution_exists_below_the_threshold_and_not_above(seed):
     """Random MDPs: kl_step at 0.99 and 1.01 times the threshold."""
     mdp, policy, theta, batch, pi, d = tabular(seed)
     A = npgkit.evaluate(mdp, pi).A
@@ -288,7 +288,7 @@ def test_the_problem_has_a_solution_below_the_threshold_and_none_above(seed):
 
 @pytest.mark.evidence("thm-kl-existence")
 @pytest.mark.parametrize("seed", range(4))
-def test_giving_up_an_action_costs_its_price_and_the_promise_grows_for_ever(seed):
+def test_giving_up_an_action_costs_its_price_and_no_more(seed):
     """The ray -e(s, a): D rises to c(s, a) and never beyond; g gains -g(s, a) a unit of logit."""
     mdp, policy, theta, batch, pi, d = tabular(seed)
     A, price = npgkit.evaluate(mdp, pi).A, prices(pi, d)
@@ -321,7 +321,7 @@ def test_below_the_smallest_price_every_ray_meets_the_boundary(seed):
 
 
 @pytest.mark.evidence("thm-kl-existence")
-def test_an_action_of_advantage_zero_may_be_given_up_without_losing_the_solution():
+def test_giving_up_a_neutral_action_keeps_the_solution():
     """Three arms with A = (+, -, 0): solved between the price of the third and the threshold."""
     policy, pi = npgkit.softmax_tabular(1, 3), np.array([0.45, 0.45, 0.1])
     mdp, theta = npgkit.bandit([1.0, 0.0, 0.5]), np.log(pi)
@@ -339,7 +339,7 @@ def test_an_action_of_advantage_zero_may_be_given_up_without_losing_the_solution
 
 @pytest.mark.evidence("thm-kl-existence")
 @pytest.mark.parametrize("epsilon", [0.2, 0.5, 0.63])
-def test_an_endless_region_with_a_zero_advantage_has_the_solution_of_brute_force(epsilon):
+def test_kl_step_in_an_endless_region_agrees_with_brute_force(epsilon):
     """20,000 directions in the plane of two free logits, stretched by bisection; A = (+, -, 0)."""
     policy, mdp = npgkit.softmax_tabular(1, 3), npgkit.bandit([1.0, 0.0, 0.5])
     theta = np.array([0.2, 0.2, -2.0])
@@ -426,7 +426,7 @@ def paths(mdp: npgkit.MDP, p: np.ndarray, H: int) -> dict[tuple[int, ...], float
 
 @pytest.mark.evidence("prop-trajectory-kl")
 @pytest.mark.parametrize("H", [1, 2, 4])
-def test_kl_of_paths_is_H_times_the_mean_over_the_first_policys_states(H):
+def test_path_kl_is_H_times_the_mean_over_the_first_policy(H):
     """All paths of a stochastic MDP enumerated, against the chain rule."""
     mdp, _, _, _, p, _ = tabular(0, S=2, A=3)
     q = npgkit.action_probabilities(
@@ -441,7 +441,7 @@ def test_kl_of_paths_is_H_times_the_mean_over_the_first_policys_states(H):
 
 
 @pytest.mark.evidence("prop-trajectory-kl")
-def test_discounted_kl_of_paths_is_the_mean_kl_over_one_minus_gamma():
+def test_discounted_path_kl_is_mean_kl_over_one_minus_gamma():
     """Paths that stop with probability 1 - gamma after each step, summed over all lengths."""
     mdp, policy, _, _, p, d = tabular(0, S=2, A=2)
     mdp = npgkit.MDP(mdp.P, mdp.R, 0.3, mdp.rho)  # short paths: 0.3^11 / 0.7 < 3e-6 is cut off
@@ -458,7 +458,7 @@ def test_discounted_kl_of_paths_is_the_mean_kl_over_one_minus_gamma():
 
 
 @pytest.mark.evidence("prop-trajectory-kl")
-def test_new_old_path_kl_is_over_the_new_policys_states_not_the_old_ones():
+def test_new_old_path_kl_is_over_the_new_policys_states():
     """Two rooms: epsilon / (1 - gamma) is not the path KL; the gap shrinks faster than epsilon."""
     policy, theta, batch = two_rooms_case()
     mdp, pi = npgkit.two_rooms(), npgkit.action_probabilities(policy, theta, 2)
@@ -476,7 +476,7 @@ def test_new_old_path_kl_is_over_the_new_policys_states_not_the_old_ones():
 
 
 @pytest.mark.evidence("thm-nonlinear-invariance", "thm-affine-invariance")
-def test_redundant_logits_in_bent_coordinates_promise_without_moving_the_policy():
+def test_redundant_bent_logits_promise_without_end():
     """Without m > 0: a curve of one policy along which the linear objective has no bound."""
     policy = npgkit.softmax_tabular(1, 3)
     mdp, phi = npgkit.bandit([1.0, 0.0, 0.5]), np.array([0.5, 1.0, 0.0])
@@ -513,7 +513,7 @@ def test_weighted_batch_and_occupancy_give_one_mean_kl():
     assert mean == pytest.approx(rows.weights @ kl(p, q), rel=1e-9)
 
 
-def test_ledger_the_kl_step_promises_a_root_and_breaks_a_share_of_first_order():
+def test_ledger_the_kl_step_misses_its_promise_in_order_one():
     """The linearised return: promise of order 1/2 in epsilon, what is missing of order 1."""
     mdp = npgkit.two_rooms()
     policy, theta, batch = two_rooms_case()

@@ -40,7 +40,7 @@ def all_actions(policy, theta, batch):
 @pytest.mark.evidence("prop-kl-stationary")
 @every_case
 @both_directions
-def test_kl_and_its_gradient_are_zero_at_the_old_policy_and_its_hessian_is_not(case, direction):
+def test_kl_has_value_and_gradient_zero_at_the_old_policy(case, direction):
     """Value, gradient and least eigenvalue of the Hessian, by differences, both directions."""
     policy, theta, batch = case()
     assert npgkit.mean_kl(policy, theta, theta, batch, direction) == 0.0
@@ -66,7 +66,7 @@ def test_a_kl_with_nothing_held_constant_has_no_curvature():
 
 @pytest.mark.evidence("thm-fisher-three-ways")
 @pytest.mark.parametrize("name", ["two rooms", "softmax tabular", "softmax linear"])
-def test_score_covariance_expected_hessian_and_kl_hessians_are_one_matrix(name):
+def test_four_definitions_of_fisher_are_one_matrix(name):
     """Four computations of F, exact over the actions, agree to the error of differences."""
     policy, theta, batch = CASES[name]()
     rows = all_actions(policy, theta, batch)
@@ -137,7 +137,7 @@ def cubic_terms(policy, theta, rows, u):
 @both_directions
 @pytest.mark.parametrize("seed", [1, 3])
 @pytest.mark.parametrize("name", ["two rooms in bent coordinates", "gaussian"])
-def test_kl_that_is_not_log_linear_has_the_cubic_term_chi_besides(name, seed, direction):
+def test_kl_that_is_not_log_linear_has_the_cubic_term_chi(name, seed, direction):
     """Slope 3 without chi, 4 with kappa/3 + chi or kappa/6 + chi, where chi is not zero."""
     if name == "gaussian":
         policy, theta, rows = gaussian_quadrature_case()
@@ -167,7 +167,7 @@ def test_chi_is_zero_for_log_linear_policies(name):
 
 @pytest.mark.evidence("thm-kl-expansion")
 @every_case
-def test_the_two_directions_part_by_a_sixth_of_the_scores_third_moment(case):
+def test_the_two_kls_differ_by_a_sixth_of_the_third_moment(case):
     """D - D_bar - kappa/6 falls with order 4, in bent coordinates and for Gaussians too."""
     policy, theta, batch = case()
     u, h = unit(len(theta), 3), np.geomspace(3e-3, 3e-2, 6)
@@ -204,7 +204,7 @@ def test_two_rooms_ratio_of_the_cubic_coefficients_is_two():
 
 
 @pytest.mark.evidence("thm-kl-expansion")
-def test_relative_error_of_the_quadratic_kl_falls_like_the_root_of_epsilon():
+def test_quadratic_kl_errs_relatively_in_order_one_half():
     """KL / epsilon - 1 of the natural step against epsilon: slope 1/2."""
     policy, theta, batch = two_rooms_case()
     epsilon = np.geomspace(1e-7, 1e-4, 7)
@@ -232,7 +232,7 @@ def test_fisher_in_affine_coordinates_is_BFB(name, m):
 
 
 @pytest.mark.evidence("prop-fisher-covariant")
-def test_fisher_in_bent_coordinates_is_JFJ_and_the_hessian_of_the_kl():
+def test_fisher_in_bent_coordinates_is_JFJ():
     """F_phi against J'FJ to rounding, and against the KL's second differences in phi."""
     bent, phi, batch = CASES["two rooms in bent coordinates"]()
     J = np.diag(1 + 0.9 * phi**2)
@@ -261,7 +261,7 @@ def closed_case(S=5, A=3, closed=2):
 @pytest.mark.parametrize(
     "case, S, A, visited", [(softmax_case, 4, 3, 4), (closed_case, 5, 3, 3)], ids=["all", "closed"]
 )
-def test_null_space_of_tabular_softmax_is_what_the_proposition_says(case, S, A, visited):
+def test_null_space_of_a_softmax_table_is_as_proved(case, S, A, visited):
     """Rank S_+ (A - 1); F v = 0 for v constant in visited states, and for no other v."""
     policy, theta, batch = case()
     F = dense_fisher(policy, theta, batch)
@@ -292,7 +292,7 @@ def test_gradient_has_no_part_in_the_null_space_of_F(case):
 
 @pytest.mark.evidence("lem-gradient-in-range")
 @pytest.mark.parametrize("case", [softmax_case, closed_case], ids=["all visited", "closed"])
-def test_cg_from_zero_finds_the_least_norm_solution_of_a_singular_system(case):
+def test_cg_from_zero_finds_the_least_norm_solution(case):
     """CG converges on F x = g and agrees with the pseudo-inverse; a vector off the range fails."""
     policy, theta, batch = case()
     F, g = dense_fisher(policy, theta, batch), npgkit.policy_gradient(policy, theta, batch)
@@ -388,7 +388,7 @@ def test_sampled_fisher_is_unbiased_with_the_stated_error(case):
 
 
 @pytest.mark.evidence("prop-empirical-fisher")
-def test_squared_advantages_estimate_a_matrix_that_knows_the_currency():
+def test_a_matrix_of_squared_advantages_depends_on_the_currency():
     """G grows with the square of the rewards and dies with the advantages; F does neither."""
     policy, theta, batch = two_rooms_case()
     mdp, score = npgkit.two_rooms(), policy.score(theta, batch.obs, batch.act)

@@ -66,7 +66,7 @@ def test_step_is_the_shortest_solution_where_F_is_singular(solver: str):
 
 
 @pytest.mark.evidence("thm-natural-step")
-def test_without_gradient_the_step_is_zero_and_outside_the_range_there_is_none():
+def test_no_step_without_gradient_nor_outside_the_range():
     """g = 0 leaves theta alone; a g outside range(F) gains without end at no divergence."""
     policy, theta, batch = softmax_case()
     flat = npgkit.Batch(batch.obs, batch.act, np.zeros(len(batch)), batch.weights, batch.logp)
@@ -81,7 +81,7 @@ def test_without_gradient_the_step_is_zero_and_outside_the_range_there_is_none()
 
 @pytest.mark.evidence("prop-predicted-gain")
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "-"))
-def test_predicted_gain_is_the_root_of_two_epsilon_g_F_g_and_its_price_is_one_over_alpha(case: str):
+def test_predicted_gain_is_the_root_of_two_epsilon_g_F_g(case: str):
     """Six policies: gain against the formula, its derivative in epsilon against 1/alpha."""
     policy, theta, batch = CASES[case]()
     g, F = npgkit.policy_gradient(policy, theta, batch), dense_fisher(policy, theta, batch)
@@ -123,7 +123,7 @@ def test_exact_kl_step_and_natural_step_differ_in_order_epsilon(case, direction:
 
 
 @pytest.mark.evidence("prop-kl-step-limit")
-def test_natural_step_misses_its_radius_twice_as_far_in_one_direction_as_in_the_other():
+def test_new_old_kl_misses_the_radius_twice_as_far():
     """True KL/epsilon - 1 of the natural step: order 1/2, new||old twice old||new."""
     policy, theta, batch = two_rooms_case()
     radii = np.geomspace(1e-7, 1e-5, 5)
@@ -164,7 +164,7 @@ def test_affine_names_do_not_change_the_natural_step(case: str, epsilon: float):
 
 
 @pytest.mark.evidence("prop-natural-invariance")
-def test_affine_names_do_not_change_the_policy_where_F_is_singular():
+def test_affine_names_keep_the_policy_where_F_is_singular():
     """Redundant logits under a random map: parameters may differ, the policies do not."""
     policy, theta, batch = softmax_case()
     B = np.random.default_rng(2).normal(size=(len(theta), len(theta)))
@@ -179,7 +179,7 @@ def test_affine_names_do_not_change_the_policy_where_F_is_singular():
 
 
 @pytest.mark.evidence("prop-natural-invariance")
-def test_nonlinear_names_change_the_policy_in_order_epsilon_and_the_flow_not_at_all():
+def test_nonlinear_names_change_the_step_and_not_the_flow():
     """Logits against probabilities: slope 1 in epsilon; after a fixed time of flow, slope -> 0."""
     policy, theta, batch = two_rooms_case()
     mdp, p = npgkit.two_rooms(), np.array([0.8, 0.1])
@@ -214,7 +214,7 @@ def test_nonlinear_names_change_the_policy_in_order_epsilon_and_the_flow_not_at_
 
 @pytest.mark.evidence("prop-natural-invariance")
 @pytest.mark.parametrize("null_order", [0.5, 0.0])
-def test_bent_names_agree_in_order_epsilon_only_if_the_null_component_shrinks(null_order: float):
+def test_bent_names_agree_if_the_null_component_shrinks(null_order: float):
     """Redundant logits, theta_0 = phi_0 + phi_0^2: null component sqrt(epsilon) or constant."""
     policy, phi = npgkit.softmax_tabular(2, 2), np.array([0.5, 0.1, -0.3, 0.2])
     first = np.array([1.0, 0.0, 0.0, 0.0])
@@ -258,9 +258,7 @@ def test_damping_makes_the_direction_depend_on_the_name():
 @pytest.mark.evidence("prop-damping")
 @pytest.mark.parametrize("case", ["two rooms", "softmax tabular", "gaussian linear"])
 @pytest.mark.parametrize("damping", [1e-3, 1e-1, 10.0])
-def test_damped_alpha_falls_short_of_epsilon_and_the_undamped_one_does_not(
-    case: str, damping: float
-):
+def test_only_the_damped_alpha_falls_short_of_epsilon(case: str, damping: float):
     """Quadratic KL with alpha from x'(F + lambda)x and from x'Fx; g'x = x'Fx + lambda x'x."""
     policy, theta, batch = CASES[case]()
     g, F = npgkit.policy_gradient(policy, theta, batch), dense_fisher(policy, theta, batch)
@@ -291,7 +289,7 @@ def test_damping_leads_from_the_natural_to_the_plain_direction(case: str):
 
 
 @pytest.mark.evidence("thm-softmax-npg")
-def test_natural_step_of_a_softmax_table_multiplies_by_exp_of_the_advantage():
+def test_natural_step_of_a_table_multiplies_by_exp_advantage():
     """F A/(1-gamma) = g; F^+ g; the new policy and alpha against the closed forms."""
     rng = np.random.default_rng(3)
     mdp, policy = npgkit.random_mdp(5, 4, 0.8, rng), npgkit.softmax_tabular(5, 4)
@@ -316,7 +314,7 @@ def test_natural_step_of_a_softmax_table_multiplies_by_exp_of_the_advantage():
 
 @pytest.mark.evidence("thm-compatible")
 @pytest.mark.parametrize("seed", range(3))
-def test_natural_gradient_is_the_regression_of_the_advantage_on_the_scores(seed: int):
+def test_natural_gradient_regresses_the_advantage_on_the_scores(seed: int):
     """np.linalg.lstsq on weighted scores against F^+ g; explained variance against g'F^+ g."""
     rng = np.random.default_rng(seed)
     mdp, table = npgkit.random_mdp(6, 3, 0.9, rng), npgkit.softmax_tabular(6, 3)
@@ -351,7 +349,7 @@ def test_gain_is_the_old_advantage_on_the_new_walk(seed: int):
 
 @pytest.mark.evidence("lem-npg-improvement")
 @pytest.mark.parametrize("eta", [1e-3, 0.1, 10.0])
-def test_no_multiplicative_step_makes_a_state_worse_nor_gains_less_than_its_bound(eta: float):
+def test_a_multiplicative_step_gains_at_least_its_bound(eta: float):
     """Five random MDPs, ten steps, each state as start: V_t+1 - V_t >= (1-gamma)/eta log Z_t."""
     # Values up to 1/(1-gamma), from a system of condition below 20; log Z inherits eta/(1-gamma).
     eps = float(np.finfo(float).eps)
@@ -400,7 +398,7 @@ def test_telescoping_sum_behind_the_rate_holds_term_by_term():
         assert gaps <= ceiling + 1e-9
 
 
-def test_a_natural_step_in_a_table_never_lowers_the_return_and_a_blindfolded_one_can():
+def test_a_natural_step_lowers_the_return_only_blindfolded():
     """Two rooms from p = (.8, .1) at radii up to 5; one shared logit at p = .9, radius .2."""
     mdp, policy = npgkit.two_rooms(), npgkit.sigmoid_tabular(2)
     _, theta, batch = two_rooms_case()
@@ -420,7 +418,7 @@ def test_a_natural_step_in_a_table_never_lowers_the_return_and_a_blindfolded_one
     assert J(blind, step.theta) < J(blind, phi)
 
 
-def test_natural_walk_reaches_the_rich_room_in_nine_steps_under_every_unit():
+def test_natural_walk_takes_nine_steps_under_every_unit():
     """Two rooms, epsilon = .02, the first logit in units of .1, 1 and 10: nine steps each."""
     mdp, theta = npgkit.two_rooms(), np.log([4.0, 1 / 9])
     for unit in (0.1, 1.0, 10.0):
@@ -433,7 +431,7 @@ def test_natural_walk_reaches_the_rich_room_in_nine_steps_under_every_unit():
         assert steps == 9
 
 
-def test_sampled_regression_solves_the_empirical_system_and_not_the_true_one():
+def test_sampled_regression_solves_the_empirical_system():
     """On 40 sampled rows lstsq equals the empirical Fisher's solution, F^+ g differs from it."""
     policy, theta, batch = sampled_case(npgkit.softmax_linear(2, 3))
     scores = policy.score(theta, batch.obs, batch.act)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,11 @@ import pytest
 import npgkit
 from benchmarks import crossing
 from npgkit import conjugate_gradient, natural_step
+from npgkit.lab import read_data
 from npgkit.objectives import DIRECTIONS
 from tests.support import CASES, slope, two_rooms_case
 
 EPS = np.finfo(float).eps
-DATA = Path(__file__).resolve().parents[2] / "book" / "data" / "crossing.json"
 
 
 @cache
@@ -107,7 +105,7 @@ def sigma(kappa: float) -> float:
 
 
 @pytest.mark.parametrize("n", [2, 5, 40])
-def test_steepest_descent_shrinks_the_error_by_kantorovichs_factor_in_any_dimension(n: int):
+def test_steepest_descent_shrinks_by_kantorovichs_factor(n: int):
     """Random steps keep below (kappa - 1) / (kappa + 1); equal extreme components attain it."""
     rng = np.random.default_rng(n)
 
@@ -149,7 +147,7 @@ def test_product_is_the_derivative_of_the_kl_gradient(case: str, direction: str)
 
 @pytest.mark.evidence("prop-product-derivative")
 @pytest.mark.parametrize("case", NETWORKS)
-def test_the_curvature_of_the_network_drops_out_at_the_old_policy_and_only_there(case: str):
+def test_network_curvature_drops_out_at_the_old_policy_only(case: str):
     """Hessian of the KL v, by differences, against both sums of the formula at 0 and away."""
     policy, theta, batch = NETWORKS[case]()
     rng = np.random.default_rng(1)
@@ -184,7 +182,7 @@ def _difference(f: Callable[..., Any], at: np.ndarray, v: np.ndarray, h: float) 
 
 @pytest.mark.evidence("lem-conjugate-directions")
 @pytest.mark.parametrize("rank", [6, 10])
-def test_minimising_along_conjugate_directions_in_turn_minimises_over_their_span(rank: int):
+def test_conjugate_directions_minimise_over_their_span(rank: int):
     """Random conjugate directions of a singular and a regular F: x_k against least squares."""
     F, g = semidefinite(rank, 10, seed=rank)
     rng = np.random.default_rng(0)
@@ -235,7 +233,7 @@ EXACT = {
 
 @pytest.mark.evidence("thm-cg")
 @pytest.mark.parametrize("name", EXACT)
-def test_in_exact_arithmetic_cg_ends_after_as_many_products_as_eigenvalues_are_met(name: str):
+def test_exact_cg_takes_a_product_for_each_eigenvalue(name: str):
     """Six rational systems: r_k = 0 at k = m and not before; r orthogonal, p conjugate, x in R."""
     F, g, m = EXACT[name]
     states = recurrence(F, g, len(g))
@@ -257,7 +255,7 @@ def test_in_exact_arithmetic_cg_ends_after_as_many_products_as_eigenvalues_are_m
 
 @pytest.mark.evidence("thm-cg")
 @pytest.mark.parametrize("rank", [12, 20])
-def test_iterates_minimise_over_the_krylov_space_and_end_at_the_pseudo_inverse(rank: int):
+def test_iterates_minimise_over_the_krylov_space(rank: int):
     """x_k against the minimum over span{g, ..., F^(k-1) g}; the package's x against F^+ g."""
     F, g = semidefinite(rank, 20, seed=rank, decades=1.0)
     xs = iterates(F, g, 6)
@@ -296,7 +294,7 @@ SPECTRA = {
 
 @pytest.mark.evidence("thm-cg-rate")
 @pytest.mark.parametrize("name", SPECTRA)
-def test_error_stays_below_every_polynomial_and_below_the_chebyshev_bound(name: str):
+def test_error_stays_below_polynomials_and_chebyshevs_bound(name: str):
     """Five spectra: rho_k against random P, against 2 sigma^k, and the number of products."""
     f, rng = SPECTRA[name], np.random.default_rng(2)
     F, kappa = np.diag(f), f.max() / f.min()
@@ -328,7 +326,7 @@ def outlier_system(outliers: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.evidence("thm-cg-rate")
 @pytest.mark.parametrize("outliers", [1, 3, 5])
-def test_each_large_outlier_costs_one_product_in_exact_arithmetic_and_more_in_floats(
+def test_an_outlier_costs_one_product_only_in_exact_arithmetic(
     outliers: int,
 ):
     """Fractions: 2 sigma^(k - l) with kappa = 4 holds to k = 14; floats exceed it threefold."""
@@ -342,7 +340,7 @@ def test_each_large_outlier_costs_one_product_in_exact_arithmetic_and_more_in_fl
 
 
 @pytest.mark.evidence("thm-cg-rate")
-def test_products_grow_as_the_root_of_the_condition_and_for_steepest_descent_as_the_condition():
+def test_products_grow_as_the_root_of_the_condition_number():
     """Hard spectra, kappa = 30 ... 1000, four digits: orders 1/2 and 1."""
     kappas, needed = [30, 100, 300, 1000], {"cg": [], "steepest": []}
     for kappa in kappas:
@@ -359,7 +357,7 @@ def test_products_grow_as_the_root_of_the_condition_and_for_steepest_descent_as_
 
 
 @pytest.mark.evidence("thm-cg-rate", "prop-cg-step")
-def test_ledger_cg_stopped_at_k_loses_sigma_a_product_and_its_square_of_the_gain():
+def test_ledger_cg_stopped_at_k_loses_sigma_a_product():
     """kappa of the network: log error falls by log sigma a product, log lost gain by twice that."""
     policy, theta, batch = tanh_case(n=500)
     F = npgkit.FisherOperator(policy, theta, batch, 0.1).dense()
@@ -411,7 +409,7 @@ def test_the_stopped_step_is_the_best_of_its_krylov_space(case: str):
 
 
 @pytest.mark.evidence("prop-cg-step")
-def test_g_x_is_x_F_x_from_zero_only_and_the_result_says_x_F_x_from_anywhere():
+def test_g_x_is_x_F_x_only_when_started_from_zero():
     """Five iterations from 0 and from 1: g'x / x'Fx is 1 and is not; `xAx` is right in both."""
     F, g = semidefinite(20, 20, seed=2)
     for start, same in ((np.zeros(20), True), (np.ones(20), False)):
@@ -469,7 +467,7 @@ def test_only_a_common_unit_leaves_the_first_direction_alone():
 
 
 @pytest.mark.evidence("prop-preconditioner")
-def test_a_singular_F_may_end_in_two_solutions_that_differ_in_its_null_space():
+def test_solutions_of_a_singular_F_differ_in_its_null_space():
     """diag(2, 1, 0): both ends solve, and differ along the third axis; a stretch of it, unseen."""
     F, g = np.diag([2.0, 1, 0]), np.array([1.0, 2, 0])
     B = np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 1]])
@@ -483,7 +481,7 @@ def test_a_singular_F_may_end_in_two_solutions_that_differ_in_its_null_space():
 
 
 @pytest.mark.evidence("prop-preconditioner")
-def test_the_diagonal_of_F_survives_a_change_of_units_and_the_identity_does_not():
+def test_preconditioning_by_the_diagonal_survives_new_units():
     """Gaussian network in random units: ten products with M = 1/diag F agree, with M = I not."""
     policy, theta, batch = tanh_case()
     F = npgkit.FisherOperator(policy, theta, batch, 0.0).dense()
@@ -506,7 +504,7 @@ def test_the_diagonal_of_F_survives_a_change_of_units_and_the_identity_does_not(
 @pytest.mark.evidence("prop-damping-step")
 @pytest.mark.parametrize("case", ["two rooms", "softmax tabular", "gaussian linear"])
 @pytest.mark.parametrize("lam", [1e-3, 0.1, 10.0])
-def test_damped_step_spends_and_gains_what_the_weighted_means_say(case: str, lam: float):
+def test_damped_step_spends_and_gains_the_weighted_means(case: str, lam: float):
     """Three policies: KL and gain of either alpha against E[tau] and E[tau^2]."""
     policy, theta, batch = CASES[case]()
     F = npgkit.FisherOperator(policy, theta, batch).dense()
@@ -532,7 +530,7 @@ def test_damped_step_spends_and_gains_what_the_weighted_means_say(case: str, lam
 
 
 @pytest.mark.evidence("prop-damping-step")
-def test_ledger_damping_turns_the_step_in_first_order_and_costs_gain_in_second():
+def test_ledger_damping_turns_in_order_one_and_costs_in_two():
     """Two rooms, lambda = 1e-6 ... 1e-4: orders 1, 1, 1 and 2, with the proposition's constants."""
     policy, theta, batch = two_rooms_case()
     F = npgkit.FisherOperator(policy, theta, batch).dense()
@@ -560,7 +558,7 @@ def test_ledger_damping_turns_the_step_in_first_order_and_costs_gain_in_second()
 
 
 @pytest.mark.evidence("prop-damping-step")
-def test_beyond_the_smallest_eigenvalue_turning_may_cost_more_than_shortening():
+def test_with_much_damping_turning_may_cost_the_most():
     """Gaussian network, lambda = 0.1 far above f_min: the two shares, and who costs more."""
     policy, theta, batch = tanh_case(n=500)
     F = npgkit.FisherOperator(policy, theta, batch).dense()
@@ -575,7 +573,7 @@ def test_beyond_the_smallest_eigenvalue_turning_may_cost_more_than_shortening():
 @pytest.mark.evidence("prop-damping-step")
 @pytest.mark.parametrize("hidden", [(2,), (8, 8), (24, 24)])
 @pytest.mark.parametrize("lam", [0.1, 1e-2])
-def test_damping_bounds_the_products_whatever_the_number_of_parameters(hidden, lam: float):
+def test_damping_bounds_the_products_for_any_n(hidden, lam: float):
     """Networks of 18 to 778 parameters: products to 1e-4 within the root of 1 + f_max / lambda."""
     policy, theta, batch = tanh_case(hidden)
     F = npgkit.FisherOperator(policy, theta, batch, lam).dense()
@@ -610,7 +608,7 @@ def test_rounding_takes_the_end_after_n_products_away():
     assert found.iterations > 7 * len(g)
 
 
-def test_a_fisher_of_few_rows_is_spent_many_times_over_on_all_rows():
+def test_a_fisher_of_few_rows_overspends_on_all_rows():
     """F from 10 of 500 rows, g from all: quadratic KL on all rows grows as damping shrinks."""
     policy, theta, batch = tanh_case(n=500)
     g = npgkit.policy_gradient(policy, theta, batch)
@@ -630,7 +628,7 @@ def test_a_fisher_of_few_rows_is_spent_many_times_over_on_all_rows():
 def test_the_measured_directions_are_those_of_the_stored_file(hidden: tuple[int, ...]):
     """The small end of the crossing again: CG to 1e-8 and CG-10 against the dense route."""
     policy, theta, batch = crossing.problem(hidden)
-    stored = {tuple(run["hidden"]): run for run in json.loads(DATA.read_text("utf-8"))["runs"]}
+    stored = {tuple(run["hidden"]): run for run in read_data("crossing.json")["runs"]}
     F = npgkit.FisherOperator(policy, theta, batch, crossing.DAMPING)
     g = npgkit.policy_gradient(policy, theta, batch)
     exact = np.linalg.solve(F.dense(), g)
@@ -649,7 +647,7 @@ def test_the_measured_directions_are_those_of_the_stored_file(hidden: tuple[int,
 
 def test_the_stored_measurement_says_what_the_chapter_says():
     """crossing.json: forming dominates, products win past n = 1000, iterations keep their bound."""
-    data = json.loads(DATA.read_text("utf-8"))
+    data = read_data("crossing.json")
     dense = [run for run in data["runs"] if "form" in run]
     large = [run for run in dense if run["n"] > 1000]
     assert max(run["n"] for run in data["runs"]) > 9e4

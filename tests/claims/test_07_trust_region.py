@@ -92,7 +92,7 @@ def constant(mdp: npgkit.MDP, pi: np.ndarray) -> float:
 
 
 @pytest.mark.evidence("lem-occupancy-shift")
-def test_occupancies_differ_by_the_formula_and_by_no_more_than_the_bound():
+def test_occupancies_differ_by_the_formula_within_the_bound():
     """400 pairs of policies: identity to rounding, bound held; a fork reaches 1 - gamma of it."""
     for mdp, pi, new in pairs():
         d, d_new = npgkit.occupancy(mdp, pi), npgkit.occupancy(mdp, new)
@@ -111,7 +111,7 @@ def test_occupancies_differ_by_the_formula_and_by_no_more_than_the_bound():
 
 
 @pytest.mark.evidence("lem-pinsker")
-def test_pinsker_holds_in_both_directions_and_its_half_cannot_be_made_smaller():
+def test_pinskers_constant_is_one_half_in_both_directions():
     """20,000 pairs of distributions; two nearly even ones reach 1/2."""
     rng = np.random.default_rng(1)
     for actions in (2, 5):
@@ -126,7 +126,7 @@ def test_pinsker_holds_in_both_directions_and_its_half_cannot_be_made_smaller():
 
 
 @pytest.mark.evidence("prop-surrogate-gap")
-def test_what_the_surrogate_misses_is_the_change_of_the_walk_times_what_is_gained_there():
+def test_the_surrogate_misses_the_change_of_occupancy():
     """400 pairs of policies, and npgkit.surrogate on two exact batches, against the formula."""
     for mdp, pi, new in pairs():
         bar = (new * npgkit.evaluate(mdp, pi).A).sum(axis=1)
@@ -188,7 +188,7 @@ def test_no_surrogate_is_further_off_than_its_bounds():
 
 @pytest.mark.evidence("thm-surrogate-bound")
 @pytest.mark.parametrize("gamma", [0.5, 0.9, 0.99])
-def test_who_waits_at_the_fork_reaches_both_total_variation_bounds(gamma: float):
+def test_waiting_at_the_fork_reaches_both_variation_bounds(gamma: float):
     """The share of both is 1/(1 + 2 gamma kappa/(1-gamma)); of C max KL sqrt((1-gamma)/gamma)/2."""
     for kappa in (0.3, 1e-3, 1e-5):
         mdp, pi, new = waiting_fork(kappa, kappa / 10, kappa / 10, gamma)
@@ -208,7 +208,7 @@ def test_who_waits_at_the_fork_reaches_both_total_variation_bounds(gamma: float)
 
 
 @pytest.mark.evidence("thm-surrogate-bound")
-def test_the_bound_is_hundreds_of_times_too_wide_in_the_two_rooms():
+def test_the_bound_is_hundreds_of_times_too_wide():
     """The radius it allows is below 3e-4 nats, and the gap near the old policy 0.5% of it."""
     policy, theta, batch = two_rooms_case()
     mdp = npgkit.two_rooms()
@@ -324,7 +324,7 @@ def test_for_small_radii_at_most_one_backtrack_is_needed(case, damping, k, direc
 
 @pytest.mark.evidence("prop-line-search")
 @pytest.mark.parametrize("beta, enough", [(0.8, 1e-3), (0.99, 1e-5), (0.999, 1e-7)])
-def test_how_small_the_radius_must_be_for_one_backtrack_depends_on_beta(beta: float, enough: float):
+def test_the_radius_for_one_backtrack_depends_on_beta(beta: float, enough: float):
     """The blindfolded walker beside the top: one backtrack at `enough`, more at 1000 times it."""
     blind = npgkit.in_coordinates(npgkit.sigmoid_tabular(2), np.ones((2, 1)))
     phi = np.array([np.log(19.0)])
@@ -343,7 +343,7 @@ def test_how_small_the_radius_must_be_for_one_backtrack_depends_on_beta(beta: fl
 
 @pytest.mark.evidence("prop-line-search")
 @pytest.mark.parametrize("epsilon", [0.02, 0.5, 5.0])
-def test_with_enough_backtracks_the_search_ends_and_the_return_falls_no_further_than_it_may(
+def test_the_search_ends_and_bounds_the_fall_of_the_return(
     epsilon: float,
 ):
     """Six random worlds, old||new, twelve steps: accepted each time, J within the last claim."""
@@ -388,7 +388,7 @@ def test_both_tests_can_pass_where_the_return_falls():
         assert (end > start) == rises
 
 
-def test_in_a_table_the_surrogate_rises_all_along_the_natural_ray():
+def test_in_a_table_the_surrogate_rises_along_the_ray():
     """A random table, exact advantages: no trial of any length is refused for its surrogate."""
     policy, theta, batch = softmax_case()
     step = npgkit.natural_step(policy, theta, batch, epsilon=0.02, solver="dense")
@@ -424,7 +424,7 @@ def along_the_gradient() -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 @pytest.mark.parametrize("row, order", [("linear", 2.0), ("surrogate", 2.0), ("quadratic", 3.0)])
-def test_ledger_models_err_in_the_order_of_their_first_missing_term(row: str, order: float):
+def test_ledger_models_err_in_their_first_missing_order(row: str, order: float):
     """Linear model and surrogate 2, quadratic KL 3, for steps from 1e-3 to 1e-2."""
     h, errors = along_the_gradient()
     assert slope(h, errors[row]) == pytest.approx(order, abs=0.02)  # next term: relative h
@@ -449,7 +449,7 @@ def test_ledger_samples_err_as_one_over_the_root_of_their_size(row: str):
     assert slope(sizes, np.array(errors)) == pytest.approx(-0.5, abs=0.02)
 
 
-def test_ledger_stopped_iterations_err_in_first_order_of_sigma_to_the_k():
+def test_ledger_stopped_cg_errs_in_order_one_of_sigma_to_the_k():
     """400 eigenvalues on [1, 33] at Chebyshev's nodes: slope 1 against sigma^k, and the bound."""
     nodes = np.cos((2 * np.arange(400) + 1) * np.pi / 800)
     f, iterates = 17 + 16 * nodes, []
@@ -489,7 +489,7 @@ def per_step(world: npgkit.MDP, policy: npgkit.Policy, theta: np.ndarray) -> flo
 
 
 @pytest.mark.parametrize("seed", range(4, 12))
-def test_without_the_line_search_a_walk_falls_and_its_falls_lose_surrogate(seed: int):
+def test_without_the_line_search_a_walk_falls(seed: int):
     """Eight worlds, 20 steps of 0.1 nats: natural steps fall by over 0.02, the search by none."""
     world, policy = draw_world(seed)
     falls = {}
@@ -508,7 +508,7 @@ def test_without_the_line_search_a_walk_falls_and_its_falls_lose_surrogate(seed:
     assert falls["look"] < 0.005
 
 
-def test_with_much_damping_the_search_stands_still_far_below_what_can_be_had():
+def test_with_much_damping_the_search_stands_still():
     """lambda = 0.1: refused for ever before step 130, 0.02 per step below lambda = 0."""
     world, policy = draw_world(4)
     ends = {}
@@ -524,7 +524,7 @@ def test_with_much_damping_the_search_stands_still_far_below_what_can_be_had():
     assert ends[0.1] < ends[0.0] - 0.02
 
 
-def test_a_refusal_on_an_exact_batch_is_mended_by_more_backtracks_or_a_smaller_radius():
+def test_an_exact_refusal_is_mended_by_a_smaller_radius():
     """Twenty states, six features, 60 steps of 0.1 nats: stuck at the end, but not for good."""
     (world, policy), theta = draw_world(4), np.zeros(30)
     taken = []

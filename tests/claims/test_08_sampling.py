@@ -41,7 +41,7 @@ def assert_mean(samples: np.ndarray, expected: np.ndarray, slack: float = 0.0) -
 
 
 @pytest.mark.evidence("prop-sampling-occupancy")
-def test_stopped_walks_sum_to_the_discounted_mean_and_their_return_is_J() -> None:
+def test_stopped_walks_have_the_discounted_means() -> None:
     """40,000 walks that stop with probability 1 - gamma: lengths, visits and returns."""
     mdp, _, _, pi = world()
     rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_stopped_walks_sum_to_the_discounted_mean_and_their_return_is_J() -> Non
 
 
 @pytest.mark.evidence("prop-sampling-occupancy")
-def test_weighted_rows_have_the_occupancy_and_dropped_weights_another_distribution() -> None:
+def test_only_weighted_rows_have_the_occupancy() -> None:
     """Weights gamma^t: bias at most gamma^H, (1+gamma)/(1-gamma) rows' worth; without: d_H."""
     mdp, _, _, pi = world()
     P_pi = np.einsum("sa,sat->st", pi, mdp.P)
@@ -77,7 +77,7 @@ def test_weighted_rows_have_the_occupancy_and_dropped_weights_another_distributi
 
 
 @pytest.mark.evidence("prop-dropped-discount")
-def test_other_state_weights_ask_another_question_and_a_table_answers_it_alike() -> None:
+def test_a_table_answers_alike_under_other_state_weights() -> None:
     """g_mu is the slope of L_mu; in a table F_mu^+ g_mu is F^+ g; without, a regression."""
     mdp, table, theta, pi = world()
     rng, A = np.random.default_rng(4), npgkit.evaluate(mdp, pi).A / (1 - mdp.gamma)
@@ -156,7 +156,7 @@ def gae_moments(
 
 @pytest.mark.evidence("prop-gae-bias")
 @pytest.mark.parametrize("lam", [0.0, 0.7, 1.0])
-def test_gae_has_the_mean_and_the_spread_that_the_linear_equations_give(lam: float) -> None:
+def test_gae_has_the_mean_and_spread_of_the_linear_equations(lam: float) -> None:
     """A wrong critic in a random MDP: both moments of 100,000 advantages, part 1 against part 3."""
     mdp, _, _, pi = world()
     V_pi, gamma = npgkit.evaluate(mdp, pi), mdp.gamma
@@ -183,7 +183,7 @@ def test_gae_has_the_mean_and_the_spread_that_the_linear_equations_give(lam: flo
 
 
 @pytest.mark.evidence("prop-gae-bias")
-def test_the_gradient_is_unbiased_for_lam_one_and_for_critics_off_by_a_constant() -> None:
+def test_gradient_is_unbiased_if_the_critic_is_off_by_a_constant() -> None:
     """The exact bias of g for three critics and lam from 0 to 1."""
     mdp, policy, theta, pi = world()
     batch = npgkit.exact_batch(mdp, policy, theta)
@@ -209,9 +209,7 @@ def test_the_gradient_is_unbiased_for_lam_one_and_for_critics_off_by_a_constant(
 @pytest.mark.evidence("prop-truncation")
 @pytest.mark.parametrize(("gamma", "k"), [(0.9, 10), (0.9, 1), (0.99, 200), (0.5, 3)])
 @pytest.mark.parametrize("lam", [0.0, 0.95, 1.0])
-def test_a_cut_walk_has_the_endless_value_unless_the_cut_is_taken_for_the_end(
-    gamma: float, k: int, lam: float
-) -> None:
+def test_a_truncated_walk_keeps_the_endless_value(gamma: float, k: int, lam: float) -> None:
     """Constant reward 1 and a clock of k steps: the fitted value against both formulas."""
     rew, cut = np.ones((k, 1)), np.zeros((k, 1), bool)
     cut[-1] = True
@@ -290,7 +288,7 @@ def test_one_natural_step_of_a_unit_gaussian_is_least_squares() -> None:
 
 
 @pytest.mark.evidence("prop-value-fit")
-def test_the_fisher_matrix_of_a_gaussian_network_is_gauss_newtons() -> None:
+def test_fisher_of_a_gaussian_network_is_gauss_newtons_matrix() -> None:
     """A tanh network with unit variance: F is J'J/n, with J from differences of V."""
     rng = np.random.default_rng(8)
     net = npgkit.MLP(3, (5,), 1)
@@ -381,7 +379,7 @@ def test_without_a_residual_every_batch_has_the_exact_direction() -> None:
 
 @pytest.mark.evidence("prop-noise-scale")
 @pytest.mark.parametrize("N", [5, 50, 500])
-def test_a_batch_holds_less_and_promises_more_by_the_root_of_one_plus_tau_over_N(N: int) -> None:
+def test_a_batch_promises_more_by_root_of_one_plus_tau_over_N(N: int) -> None:
     """Softmax table, singular F: mean gain and mean promise of 100,000 steps."""
     mdp, policy, theta, _ = world()
     batch = npgkit.exact_batch(mdp, policy, theta)
@@ -421,7 +419,7 @@ def test_noise_in_the_advantages_costs_rows_for_each_parameter() -> None:
 
 
 @pytest.mark.evidence("prop-noise-scale")
-def test_the_batch_kl_can_be_believed_and_the_batch_gain_only_on_fresh_rows() -> None:
+def test_the_gain_on_own_rows_is_not_that_on_fresh_rows() -> None:
     """Sampled trust-region steps of a table: own rows promise 1 + tau/N, fresh rows the truth."""
     rng = np.random.default_rng(13)
     mdp, policy = npgkit.random_mdp(10, 4, 0.9, rng), npgkit.softmax_tabular(10, 4)
@@ -453,7 +451,7 @@ def test_the_batch_kl_can_be_believed_and_the_batch_gain_only_on_fresh_rows() ->
 
 
 @pytest.mark.evidence("prop-noise-scale")
-def test_the_batch_kl_is_too_small_with_shared_features_and_few_rows() -> None:
+def test_the_batch_kl_is_too_small_on_few_rows() -> None:
     """40 shared features: the true KL of 20-row steps is more than 1.3 times the batch's."""
     rng = np.random.default_rng(15)
     mdp, table = npgkit.random_mdp(20, 4, 0.9, rng), npgkit.softmax_tabular(20, 4)

@@ -25,7 +25,7 @@ def iqm(values: np.ndarray) -> float:
 
 @pytest.mark.evidence("prop-iqm")
 @pytest.mark.parametrize("n", range(4, 22))
-def test_the_interquartile_mean_withstands_a_quarter_of_the_runs_and_no_more(n):
+def test_the_interquartile_mean_withstands_a_quarter_of_the_runs(n):
     """Any k = floor(n/4) replacements stay in the range of the rest; k + 1 reach any height."""
     rng = np.random.default_rng(n)
     k = n // 4
@@ -46,7 +46,7 @@ def test_the_interquartile_mean_withstands_a_quarter_of_the_runs_and_no_more(n):
 
 @pytest.mark.evidence("prop-iqm")
 @pytest.mark.parametrize("n", [4, 5, 8])
-def test_an_interval_inside_the_sample_misses_the_median_as_often_as_said(n):
+def test_an_interval_in_the_range_misses_the_median_as_often(n):
     """The whole range misses the median in a share 2^(1-n) of samples, to four standard errors."""
     rng = np.random.default_rng(0)
     trials, missed = 40_000, 2.0 ** (1 - n)
@@ -174,7 +174,7 @@ def test_natural_steps_do_not_see_the_scale_of_the_rewards(case, c):
 
 @pytest.mark.evidence("prop-reward-scale")
 @pytest.mark.parametrize("case", CASES)
-def test_normalised_advantages_hide_scale_and_shift_from_all_three(case):
+def test_normalised_advantages_hide_scale_and_shift(case):
     """(A - mean) / deviation gives the same three steps for A and for 50 A - 3."""
     policy, theta, batch = CASES[case]()
 

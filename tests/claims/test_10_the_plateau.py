@@ -331,7 +331,7 @@ def test_small_steps_tend_to_the_flow():
 
 
 @pytest.mark.evidence("lem-cycles")
-def test_natural_flow_of_a_table_moves_log_probabilities_by_their_advantages():
+def test_natural_flow_moves_log_probabilities_by_advantages():
     """A random MDP in softmax logits, two rooms in sigmoid logits: d log pi/dt against A."""
     rng = np.random.default_rng(4)
     world = npgkit.random_mdp(4, 3, 0.9, rng)
@@ -399,7 +399,7 @@ def test_natural_time_by_formula_stays_below_its_bound():
 
 
 @pytest.mark.evidence("prop-flow-names")
-def test_natural_flow_is_one_curve_on_one_clock_under_affine_maps():
+def test_natural_flow_is_the_same_under_affine_maps():
     """A shear with a shift and two changes of units: policies at five times, to 1e-7."""
     shear, shift = np.array([[2.0, 1.0], [0.3, -0.5]]), np.array([0.4, -1.0])
     _, times, path = walk("natural", START)
@@ -414,7 +414,7 @@ def test_natural_flow_is_one_curve_on_one_clock_under_affine_maps():
 
 
 @pytest.mark.evidence("prop-flow-names")
-def test_damping_reads_as_another_metric_and_in_small_units_as_the_plain_gradient():
+def test_damping_is_another_metric_in_other_coordinates():
     """(F_phi + lambda I)^-1 g_phi under a shear against (F + lambda (BB')^-1)^-1 g; s = 1e-6."""
     theta, lam = logit(START), 1e-2
     batch, g = average_batch(MDP, ROOMS, theta), gradient(ROOMS, theta)

@@ -33,9 +33,8 @@ def mentions() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("file, label, chapter", mentions())
-def test_what_a_docstring_implements_is_an_equation_of_that_chapter(
-    file: str, label: str, chapter: str
-) -> None:
+def test_a_docstring_names_an_equation_of_its_chapter(file: str, label: str, chapter: str) -> None:
+    """What a docstring says it implements is an equation of the chapter it names."""
     if chapter not in CHAPTERS:
         pytest.skip(f"chapter {chapter} is not written yet")
     assert api_links.equations().get(label) == CHAPTERS[chapter]

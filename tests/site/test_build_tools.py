@@ -9,7 +9,6 @@ import sys
 import tomllib
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from xml.etree import ElementTree
@@ -19,7 +18,7 @@ import nbformat
 import pytest
 from jupyter_cache import get_cache
 
-from tools.site import build, execute, serve, vendor
+from tools.site import build, serve, vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,9 +55,10 @@ def test_compiled_files_ask_for_nothing(tree: Path) -> None:
 @pytest.mark.parametrize(
     "name, executes_again", [("npgkit/steps.py", True), ("_config.yml", False)]
 )
-def test_outputs_are_made_again_when_the_code_they_call_has_changed(
+def test_notebooks_run_again_if_their_code_has_changed(
     tree: Path, name: str, executes_again: bool
 ) -> None:
+    """Outputs are made again when the code that they call has changed."""
     before = build.digest(build.CODE)
     (tree / name).write_text("changed", "utf-8")
     assert (build.digest(build.CODE) != before) is executes_again
@@ -79,7 +79,8 @@ def test_the_requirements_are_pinned_and_name_no_host_or_path() -> None:
     assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line)] == []
 
 
-def test_the_requirements_hold_every_direct_dependency_of_the_book_and_the_tests() -> None:
+def test_the_requirements_hold_every_direct_dependency() -> None:
+    """Every dependency of the package and of the extras `book` and `test` is pinned."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["book"], *extras["test"]]
@@ -169,18 +170,48 @@ def test_the_text_alternative_is_the_cells_else_the_figures_own(
     assert inline_svg.inline(source, given, "p-")[1] == expected
 
 
+def executed_ahead(root: Path) -> subprocess.CompletedProcess[str]:
+    """Execute the book in `root` into its folder ``cache``, as a build does."""
+    program = (
+        "import sys, pathlib; from tools.site.execute import execute;"
+        " execute(sys.argv[1], pathlib.Path(sys.argv[2]))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, str(root / "cache"), str(root)],
+        cwd=ROOT, env=build.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+
 def test_a_notebook_executed_ahead_is_found_by_sphinx(tmp_path: Path) -> None:
     cell = nbformat.v4.new_code_cell("print(6 * 7)", metadata={"tags": ["hide-input"]})
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata=kernel)
     (tmp_path / "book").mkdir()
     nbformat.write(notebook, tmp_path / "book" / "one.ipynb")
-    (tmp_path / "_toc.yml").write_text("root: book/one\nparts: []\n", "utf-8")
-    # In a thread: a browser test run before keeps an event loop alive in this one.
-    with ThreadPoolExecutor(1) as elsewhere:
-        arguments = (tmp_path, tmp_path / "cache", build.environment(), 1)
-        elsewhere.submit(execute.execute, *arguments).result()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/one\n", "utf-8")
+    executed_ahead(tmp_path)
     # What myst-nb asks the cache when Sphinx reads the page.
     stored = nbformat.read(tmp_path / "book" / "one.ipynb", as_version=4)
     _, merged = get_cache(str(tmp_path / "cache")).merge_match_into_notebook(stored)
     assert merged.cells[0].outputs[0].text == "42\n"
+
+
+def test_a_failing_notebook_is_named_and_left_to_sphinx(tmp_path: Path) -> None:
+    """The others are cached; they run in their folders with one thread, and warn of nothing."""
+    (tmp_path / "book").mkdir()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    said = "import os; print(os.path.basename(os.getcwd()), os.environ['OMP_NUM_THREADS'])"
+    for name, source in (("good", said), ("bad", "1 / 0"), ("dead", "import os; os._exit(1)")):
+        cells = [nbformat.v4.new_code_cell(source)]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+        nbformat.write(notebook, tmp_path / "book" / f"{name}.ipynb")
+    toc = "format: jb-book\nroot: book/good\nchapters:\n- file: book/bad\n- file: book/dead\n"
+    (tmp_path / "_toc.yml").write_text(toc, "utf-8")
+    result = executed_ahead(tmp_path)
+    assert result.stdout == "Executed good.ipynb\n"
+    assert "bad.ipynb" in result.stderr and "ZeroDivisionError" in result.stderr
+    assert "dead.ipynb" in result.stderr and "Kernel died" in result.stderr
+    assert "encryption" not in result.stderr
+    cache = get_cache(str(tmp_path / "cache"))
+    (record,) = cache.list_cache_records()
+    assert cache.get_cache_bundle(record.pk).nb.cells[0].outputs[0].text == "book 1\n"

@@ -120,7 +120,8 @@ def test_a_function_that_is_not_implemented_is_open():
     assert not check.function(todo, np.sin, [(1.0,)]).answered
 
 
-def test_a_hint_speaks_before_the_general_mistakes_and_never_about_a_right_answer():
+def test_a_hint_comes_first_and_only_for_wrong_answers():
+    """A hint takes precedence over the general mistakes and is never given for a right answer."""
     hints = [
         (lambda a: a["no such key"], "a predicate that raises is passed over"),
         (lambda a: a[0] < 0, "The first entry is a probability."),
@@ -197,7 +198,8 @@ def test_a_wrong_function_is_told_on_which_case_and_how(answer, words):
     assert re.search(words, verdict.message), verdict.message
 
 
-def test_a_right_function_is_right_on_every_case_and_the_cases_stay_whole():
+def test_a_right_function_leaves_the_cases_unchanged():
+    """A right function is right on every case, and none of the cases is changed by the check."""
     before = [x.copy() for x, _ in CASES]
     verdict = check.function(lambda x, c: x * c, scaled, CASES, name="f")
     assert verdict.message == "f is right on all 2 cases."
@@ -212,7 +214,8 @@ def test_a_function_that_returns_a_policy_is_checked_as_one():
     assert "columns sum to 1" in verdict.message
 
 
-def test_conditions_are_tried_in_order_and_a_predicate_that_raises_has_failed():
+def test_a_condition_that_raises_counts_as_failed():
+    """Conditions are tried in order; one whose predicate raises an exception has failed."""
     conditions = [
         (lambda B: np.shape(B) == (2, 2), "B must be 2 by 2."),
         (lambda B: abs(np.linalg.det(B)) > 1e-9, "B is not invertible."),

@@ -12,7 +12,8 @@ def result(kls, status="done", seed=0):
     return Result("trpo", seed, status, [], list(kls), [], "", 0.0)
 
 
-def test_whiskers_stand_at_the_interquartile_means_and_reach_the_intervals_ends():
+def test_whiskers_span_the_interval_of_the_interquartile_mean():
+    """The line runs through the interquartile means; the bars reach the ends of the intervals."""
     ax, rng = Figure().subplots(), np.random.default_rng(0)
     samples = [rng.normal(size=5) + k for k in range(3)]
     learning_curves.whiskers(ax, [0.01, 0.1, 1.0], samples, "npg")

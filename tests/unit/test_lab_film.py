@@ -9,12 +9,12 @@ import pytest
 from npgkit.lab.figures import pole_film
 
 SVG = "{http://www.w3.org/2000/svg}"
-TRACKS = {"falls": [[0.0, 0.0], [0.1, 0.2]], "stands": np.zeros((9, 2))}
+TRACKS = {"falls": [[0.0, 0.0], [0.1, 0.2]], "stands": np.zeros((17, 2))}
 
 
 @pytest.fixture(scope="module")
 def made():
-    return pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+    return pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts")
 
 
 def test_it_is_a_well_formed_drawing_with_its_words(made):
@@ -74,7 +74,7 @@ def test_two_films_do_not_share_their_names():
 
 
 def test_the_same_film_is_the_same_text(made):
-    assert pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts", every=2).svg == made.svg
+    assert pole_film.poles(TRACKS, seconds=3, alt="Two poles & carts").svg == made.svg
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ def test_a_film_needs_words_and_a_length():
 def test_show_displays_the_film(monkeypatch):
     shown = []
     monkeypatch.setattr(pole_film, "display", shown.append)
-    pole_film.show(TRACKS, seconds=3, alt="Two poles & carts", every=2)
+    pole_film.show(TRACKS, seconds=3, alt="Two poles & carts")
     assert [repr(picture) for picture in shown] == ["Film: Two poles & carts"]

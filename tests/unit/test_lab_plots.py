@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from npgkit.lab import plots
 from npgkit.lab.drawing import compact, policy_pictures, render, style
@@ -99,17 +100,39 @@ def test_an_svg_takes_text_and_background_colour_from_the_page():
     assert not re.search(r"#000000|#ffffff|black|white", svg)
 
 
-def test_an_svg_brings_no_style_sheet_that_would_leak_into_the_page():
+def test_an_svg_brings_no_style_sheet_into_the_page():
+    """A style sheet inside an inlined SVG would apply to the whole page."""
     assert "<style" not in render.svg(scene(), "x")
     # Alone, as an image file, it brings a white card; in a page the rule matches nothing.
     assert "<style>svg:root{background:#fff}</style>" in render.still(scene(), "x")
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_a_figure_saved_as_a_file_has_a_white_ground(tmp_path, format):
+    """Whatever shows the file may be dark, and the text in it is nearly black."""
+    file = tmp_path / f"figure.{format}"
+    scene().savefig(file)
+    pixels = np.asarray(Image.open(file).convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+
+
+def test_a_figure_saved_as_svg_has_a_white_ground(tmp_path):
+    scene().savefig(tmp_path / "figure.svg")
+    drawing = ElementTree.parse(tmp_path / "figure.svg").getroot()
+    ground = next(e for e in drawing.iter() if e.tag.endswith("}path"))
+    assert "fill: #ffffff" in ground.get("style")
+    assert [round(float(x)) for x in re.findall(r"[\d.]+", ground.get("d"))[:6]] == [
+        0, 263, 461, 263, 461, 0,
+    ]  # fmt: skip
 
 
 def test_an_svg_is_the_same_bytes_at_every_run():
     assert render.svg(scene(), "x") == render.svg(scene(), "x")
 
 
-def test_ids_of_different_figures_never_collide_and_every_reference_is_met():
+def test_ids_of_different_figures_never_collide():
+    """Each reference leads to an id of its own figure; only shared backdrops share ids."""
     figures = [render.svg(scene(r), "x") for r in (0.1, 0.2, 0.3)]
     ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in figures]
     for svg, own in zip(figures, ids, strict=True):
@@ -193,7 +216,7 @@ def test_a_fraction_in_a_label_keeps_its_place():
     ],
 )
 def test_a_figure_without_description_is_refused(fig, alt, message):
-    for display in (plots.show, render.svg, render.png):
+    for display in (plots.show, render.svg, render.still):
         with pytest.raises(ValueError, match=message):
             display(fig, alt)
 
@@ -252,7 +275,8 @@ def test_a_shared_backdrop_shows_what_a_whole_drawing_shows():
         lambda ax: ax.spines["left"].set_visible(False),
     ],
 )
-def test_a_changed_axes_is_not_drawn_from_the_backdrop_of_the_unchanged(change):
+def test_a_changed_axes_is_not_drawn_from_the_old_backdrop(change):
+    """A figure whose axes were changed after its backdrop was declared shows the change."""
     before = render.svg(scene(), "x")
     fig = scene()
     change(fig.axes[0])
@@ -298,7 +322,7 @@ def test_contours_lie_on_their_heights_in_both_spaces():
 
 
 def plots_space(ax):
-    return policy_pictures._SPACES[ax]
+    return policy_pictures.space_of(ax)
 
 
 @pytest.mark.parametrize("levels", [8, [-1.0, -0.5, 0.0, 0.5, 1.0]])
@@ -351,7 +375,8 @@ def test_the_edge_of_a_ball_is_at_its_radius_or_out_of_sight(radius):
     np.testing.assert_allclose(values, radius, rtol=0.02)
 
 
-def test_the_kl_ball_of_the_two_rooms_has_no_end_from_a_radius_on():
+def test_the_kl_ball_is_unbounded_from_a_radius_on():
+    """Beyond the price of never staying in the rich room, the ball of the two rooms has no end."""
     # Never staying in the rich room again costs 0.1835 * log(1 / 0.9).
     threshold = 0.1835 * np.log(1 / 0.9)
     ball = plots.Ball(kl, START)
@@ -359,14 +384,16 @@ def test_the_kl_ball_of_the_two_rooms_has_no_end_from_a_radius_on():
     assert ball.boundary(1.1 * threshold)[:, 1].min() < -20
 
 
-def test_a_disc_is_the_image_of_a_circle_of_the_other_coordinates():
+def test_a_disc_is_the_image_of_a_circle():
+    """In the coordinates phi, theta = B phi, a disc is a circle."""
     B = np.array([[2.0, 1.0], [0.0, 0.5]])
     phi = np.linalg.solve(B, (plots.Disc(START, B).boundary(0.3) - START).T)
     np.testing.assert_allclose(np.hypot(*phi), 0.3)
     np.testing.assert_allclose(np.hypot(*(plots.Disc(START).boundary(0.3) - START).T), 0.3)
 
 
-def test_a_slider_over_the_radius_does_not_sample_the_distance_again():
+def test_another_radius_does_not_sample_the_distance_again():
+    """So a slider over the radius of a ball costs no evaluations of the distance."""
     calls = []
     ball = plots.Ball(lambda theta: calls.append(1) or bowl(theta), START)
     ball.boundary(0.5)
@@ -378,7 +405,8 @@ def test_a_slider_over_the_radius_does_not_sample_the_distance_again():
 # ---- The ledger -------------------------------------------------------------------------------
 
 
-def test_loglog_returns_the_measured_slope_and_draws_the_expected_one():
+def test_loglog_returns_the_measured_slope():
+    """It draws a line of the expected slope beside the data."""
     x = np.geomspace(1e-4, 1e-1, 7)
     _fig, ax = plots.figure()
     measured = plots.loglog(ax, x, 3 * x**1.5, order=2.0, label="error")

@@ -139,6 +139,18 @@ SPOILT: dict[str, tuple[Callable[[Notebook], Any], str]] = {
         put(2, outputs=[stream("read /home/ada/book/data.csv\n")]),
         "3: path of one machine in the output: /home/ada",
     ),
+    "file beside the notebook": (
+        put(2, source="json.loads(Path(f'data/{name}.json').read_text())"),
+        "3: Path('data/   .json') depends on the working directory",
+    ),
+    "file opened by name": (
+        put(2, source="open('notes.txt')"),
+        "3: open('notes.txt') depends on the working directory",
+    ),
+    "array in a file": (
+        put(2, source="np.load(file='x', *['y']); np.load('data/x.npy')"),
+        "3: load('data/x.npy') depends on the working directory",
+    ),
     "magic": (put(2, source="%matplotlib inline"), "3: not plain Python (line 1)"),
     "no caption": (
         put(3, metadata={"mystnb": {"figure": {"name": "fig-dot"}}}),
@@ -342,13 +354,13 @@ def test_executing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     ]  # fmt: skip
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
     command = [sys.executable, "-m", "tools.notebooks", "normalise", path]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     first = path.read_bytes()
     stored = form.read_notebook(path)
     assert [cell.get("execution_count") for cell in stored["cells"]] == [None, 1, 2, 3]
     assert stored["cells"][1]["outputs"] == [stream("1 True\n")]
     assert list(stored["cells"][2]["outputs"][0]["data"]) == ["text/plain"]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     assert path.read_bytes() == first
     assert lint.lint_path(path) == []
 

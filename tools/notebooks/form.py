@@ -1,8 +1,8 @@
 """The one form in which the book's notebooks are stored.
 
-A stored notebook is a clean run with everything taken out that is a picture or belongs to a
-machine: what stays is source, text output and the order of execution. So a diff reads like the
-change it is, and the stored text is what a strict re-run is compared with.
+A stored notebook is a clean run without pictures and without anything that depends on the machine:
+source, text output and execution counts stay. A diff then shows what was changed and nothing else,
+and a strict re-run is compared with the stored text.
 
 Normalising twice changes nothing: cell ids are kept when they are valid and are otherwise
 computed from the cell's content, never drawn at random.
@@ -26,7 +26,7 @@ NOTEBOOK_METADATA: dict[str, Any] = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# Metadata that means something to the build or to the checks; editors may add others.
+# Metadata that the build or the checks read; editors add others.
 KEPT_NOTEBOOK_KEYS = ("mystnb", "myst", "html_meta")
 KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked")
 EDITOR_CELL_KEYS = (
@@ -38,6 +38,8 @@ EDITOR_CELL_KEYS = (
 KEPT_MIME_TYPES = ("text/plain", "text/latex", "text/markdown")
 # More threads would change the order of sums, and so the last digits printed.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+TIMEOUT = 600  # seconds a cell may take
+MYST = "md:myst"  # what jupytext calls the format
 CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -88,8 +90,8 @@ def dump_notebook(notebook: Notebook) -> str:
 def normal_form(notebook: Notebook) -> Notebook:
     """A copy of `notebook` with everything removed that is not stored.
 
-    Nothing is executed and no execution count is invented: a notebook that was run out of order
-    stays visibly so.
+    Nothing is executed and execution counts are kept, so that a notebook run out of order can be
+    recognised as such.
     """
     own = notebook.get("metadata", {})
     metadata = {key: own[key] for key in KEPT_NOTEBOOK_KEYS if key in own}
@@ -137,13 +139,13 @@ def keep_ids(cells: list[Cell], previous: list[Cell]) -> None:
                     new["id"] = old["id"]
 
 
-def execute(notebook: Notebook, folder: Path, timeout: int = 600) -> Notebook:
+def execute(notebook: Notebook, folder: Path) -> Notebook:
     """Run every cell in a fresh kernel of this Python, started in `folder`.
 
     Raises
     ------
     NotebookError
-        If a cell fails that is not tagged ``raises-exception``, or takes longer than `timeout`
+        If a cell fails that is not tagged ``raises-exception``, or takes longer than `TIMEOUT`
         seconds.
     """
     import nbformat
@@ -153,10 +155,10 @@ def execute(notebook: Notebook, folder: Path, timeout: int = 600) -> Notebook:
     client = NotebookClient(
         nbformat.from_dict(notebook),
         kernel_name="python3",
-        timeout=timeout,
+        timeout=TIMEOUT,
         record_timing=False,
         store_widget_state=False,
-        # The kernel's own remarks on its sockets are no concern of the notebook.
+        # Each kernel would else warn that it talks over TCP without encryption.
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
@@ -193,9 +195,9 @@ def write_notebook(path: Path, notebook: Notebook, *, run: bool) -> bool:
 
 def from_myst(text: str, previous: Notebook | None = None) -> Notebook:
     """A notebook from MyST Markdown with ``{code-cell}`` fences; ids continue `previous`."""
-    from myst_nb.core.read import read_myst_markdown_notebook
+    import jupytext
 
-    notebook: Notebook = json.loads(json.dumps(read_myst_markdown_notebook(text)))
+    notebook: Notebook = json.loads(json.dumps(jupytext.reads(text, fmt=MYST)))
     notebook["metadata"] = {}
     keep_ids(notebook["cells"], previous["cells"] if previous else [])
     return notebook
@@ -203,30 +205,10 @@ def from_myst(text: str, previous: Notebook | None = None) -> Notebook:
 
 def to_myst(notebook: Notebook) -> str:
     """The notebook's cells as MyST Markdown, which `from_myst` reads back."""
-    import yaml
+    import jupytext
+    import nbformat
 
-    blocks: list[str] = []
-    after_markdown = False
-    for cell in notebook["cells"]:
-        metadata, source = cell["metadata"], cell["source"]
-        if cell["cell_type"] == "markdown":
-            # Two markdown cells in a row, or one with metadata, need a visible boundary.
-            if metadata:
-                blocks.append(f"+++ {json.dumps(metadata, ensure_ascii=False)}")
-            elif after_markdown:
-                blocks.append("+++")
-            blocks.append(source)
-            after_markdown = True
-            continue
-        kind = "{code-cell} python" if cell["cell_type"] == "code" else "{raw-cell}"
-        longest = max((len(run) for run in re.findall(r"`+", source)), default=0)
-        fence = "`" * max(3, longest + 1)
-        head = ""
-        if metadata:
-            head = "---\n" + yaml.safe_dump(metadata, allow_unicode=True, width=1000) + "---\n"
-        blocks.append(f"{fence}{kind}\n{head}{source}\n{fence}")
-        after_markdown = False
-    return "---\nfile_format: mystnb\n---\n\n" + "\n\n".join(blocks) + "\n"
+    return str(jupytext.writes(nbformat.from_dict(notebook), fmt=MYST))
 
 
 def _joined(text: str | list[str]) -> str:
@@ -253,7 +235,7 @@ def _stored_outputs(cell: Cell) -> Iterator[Cell]:
     for output in cell.get("outputs", []):
         kind = output["output_type"]
         if kind == "stream":
-            # How many pieces a stream arrives in depends on timing alone.
+            # How many pieces a stream arrives in depends on timing.
             if stream is not None and stream["name"] == output["name"]:
                 stream["text"] += output["text"]
                 continue
@@ -265,7 +247,7 @@ def _stored_outputs(cell: Cell) -> Iterator[Cell]:
             yield stream
             stream = None
         if kind == "error":
-            # The frames of a traceback name files of one machine.
+            # A traceback contains paths of the machine.
             line = f"{output['ename']}: {output['evalue']}"
             yield {
                 "output_type": "error",

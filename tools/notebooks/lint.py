@@ -1,7 +1,7 @@
-"""What the book asks of a notebook, rule by rule.
+"""The rules that a notebook of the book keeps.
 
-Each rule is a generator of reasons; `lint_notebook` says in which cell. What is left for the
-strict re-run (nbval) is only whether the stored text is still what the code prints.
+Each rule is a generator of reasons why a cell or a notebook breaks it; `lint_notebook` adds the
+cell's number. Whether the code still prints the stored text is left to the strict re-run (nbval).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tools.notebooks.form import (
     normal_form,
     read_notebook,
 )
-from tools.notebooks.prose import Directive, directives, words_only
+from tools.notebooks.prose import Directive, directives, titles, words_only
 
 MAX_LINES, MAX_LINES_WITH_REASON = 15, 30
 FILLER = re.compile(
@@ -34,6 +34,8 @@ FILLER = re.compile(
 OBJECT_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w/])/(?:home|Users|root|tmp|opt|usr|var|private)/\S+")
 SKIPPING_COMMENT = re.compile(r"#\s*(?:NBVAL_|PYTEST_VALIDATE_)\w+")
+# Calls that open a file, or name one to be opened.
+OPENERS = ("open", "Path", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "Image", "SVG")
 HIDING_TAGS = ("remove-cell", "remove-input", "nbval-skip")
 CLAIM_PREFIXES = {
     "theorem": "thm-",
@@ -108,7 +110,7 @@ def identity(cell: Cell, seen: Counter[object]) -> Reasons:
 
 
 def metadata_keys(cell: Cell) -> Reasons:
-    """Metadata is what the build or a check reads: a misspelt key would be without effect."""
+    """Only keys that the build or a check reads: a misspelt one would have no effect."""
     for key in cell["metadata"]:
         if key not in KNOWN_CELL_KEYS:
             yield f"unknown cell metadata {key!r}; known: {', '.join(KNOWN_CELL_KEYS)}"
@@ -132,7 +134,7 @@ def run_order(cell: Cell, expected: int) -> Reasons:
 
 
 def length(cell: Cell) -> Reasons:
-    """A reader takes in fifteen lines at once."""
+    """A cell has at most `MAX_LINES` lines, or a reason for more."""
     lines = len(cell["source"].splitlines())
     if not cell["source"].strip():
         yield "empty code cell"
@@ -143,7 +145,7 @@ def length(cell: Cell) -> Reasons:
 
 
 def visible(cell: Cell) -> Reasons:
-    """What runs is seen, and what is printed is compared."""
+    """No cell is hidden, and no output is left out of the comparison without a reason."""
     tags = cell["metadata"].get("tags", [])
     for tag in HIDING_TAGS:
         if tag in tags:
@@ -155,7 +157,7 @@ def visible(cell: Cell) -> Reasons:
 
 
 def errors_as_told(cell: Cell) -> Reasons:
-    """An error is stored where, and only where, the cell says that it raises one."""
+    """A cell has stored an error if, and only if, it is tagged as raising one."""
     raised = [output for output in cell["outputs"] if output["output_type"] == "error"]
     expected = "raises-exception" in cell["metadata"].get("tags", [])
     if raised and not expected:
@@ -184,6 +186,15 @@ def same_on_every_machine(cell: Cell) -> Reasons:
             yield f"path of one machine in the output: {match[0]}"
 
 
+def runs_anywhere(cell: Cell) -> Reasons:
+    """No file is opened by a path that holds in one working directory alone."""
+    for call in calls(cell["source"]):
+        name = ast.unparse(call.func).split(".")[-1]
+        text = constant_text(call.args[0]) if call.args else ""
+        if name in OPENERS and text and not text.startswith(("/", "~")) and "://" not in text:
+            yield f"{name}({text!r}) depends on the working directory: use lab.read_data"
+
+
 def captioned(cell: Cell) -> Reasons:
     """A figure has a caption that says what to see, and a name to refer to it by."""
     try:
@@ -203,7 +214,7 @@ def captioned(cell: Cell) -> Reasons:
 
 
 CODE_RULES: tuple[Callable[[Cell], Reasons], ...] = (
-    length, visible, errors_as_told, text_only, same_on_every_machine, captioned,
+    length, visible, errors_as_told, text_only, same_on_every_machine, runs_anywhere, captioned,
 )  # fmt: skip
 
 
@@ -214,16 +225,15 @@ NumberedReasons = Iterator[tuple[int, str]]
 
 def one_title(cells: list[Cell]) -> NumberedReasons:
     """A chapter has one title, at its top; a second one would fall out of the contents."""
-    titles = [
+    found = [
         number
         for number, cell in enumerate(cells, start=1)
         if cell["cell_type"] == "markdown"
-        for line in words_only(cell["source"]).splitlines()
-        if re.match(r"#\s", line)
+        for _ in titles(cell["source"])
     ]
-    if titles[:1] != [1]:
+    if found[:1] != [1]:
         yield 1, "the first cell does not begin the chapter with a title (# ...)"
-    for number in titles[1:]:
+    for number in found[1:]:
         yield number, "second title (# ...)"
 
 
@@ -238,7 +248,7 @@ def figure_names(cells: list[Cell]) -> NumberedReasons:
 
 
 def claims_labelled(cells: list[Cell]) -> NumberedReasons:
-    """What is claimed can be named by the test that backs it."""
+    """A claim has a label of its kind, by which the test that backs it can name it."""
     for number, directive in cell_directives(cells):
         kind = directive.name.removeprefix("prf:")
         if directive.name.startswith("prf:") and kind in CLAIM_PREFIXES:
@@ -248,7 +258,7 @@ def claims_labelled(cells: list[Cell]) -> NumberedReasons:
 
 
 def exercises(cells: list[Cell]) -> NumberedReasons:
-    """Every exercise has a solution after it; gates open and close in turn."""
+    """Every exercise has a solution after it; ``-start`` and ``-end`` match."""
     solved: dict[str, int] = {}
     open_gate: tuple[str, int] | None = None
     for number, directive in cell_directives(cells):
@@ -312,6 +322,23 @@ def output_texts(cell: Cell) -> Iterator[str]:
             yield output["text"]
         else:
             yield from (v for k, v in output["data"].items() if k in KEPT_MIME_TYPES)
+
+
+def calls(source: str) -> list[ast.Call]:
+    """The calls in code that parses; none in code that does not."""
+    try:
+        return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return []
+
+
+def constant_text(node: ast.AST) -> str:
+    """The literal parts of a string expression, without the specifications of its fields."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.FormattedValue):
+        return " "
+    return " ".join(constant_text(child) for child in ast.iter_child_nodes(node))
 
 
 def draws(tree: ast.AST) -> bool:

@@ -1,11 +1,12 @@
-"""Holds the numbers in a chapter's prose against the numbers that its code computed.
+"""Compares the numbers in a chapter's prose with the numbers that its code computed.
 
 A number written with a decimal point, as a percentage or as a power of ten is a claim. It is
 backed when the notebook's stored text output shows a number that rounds to it, or when the
 notebook's code contains it. What is quoted from the literature is listed in the cell's metadata
 under ``quoted`` and is left alone.
 
-The check is a net, not a proof: it cannot know which of the computed numbers a sentence means.
+The check cannot know which of the computed numbers a sentence means, so it proves nothing; it finds
+numbers that were mistyped or have become outdated.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from tools.notebooks.form import Cell, Notebook, read_notebook
-from tools.notebooks.lint import Finding, draws, figure_of, output_texts
+from tools.notebooks.lint import (
+    Finding,
+    calls,
+    constant_text,
+    draws,
+    figure_of,
+    output_texts,
+)
 from tools.notebooks.prose import reading_text
 
 HUNDRED = Decimal(100)
@@ -53,7 +61,7 @@ NAMES = re.compile(
     r"|version|python|numpy|scipy|matplotlib|gymnasium|CC\s+BY)\s*\(?\d+(?:\.\d+)+\)?",
     re.IGNORECASE,
 )
-# Turns of phrase, not measurements.
+# Figures of speech, not measurements.
 ROUND_PERCENTAGES = (Decimal("0.5"), Decimal(1))
 
 
@@ -61,8 +69,8 @@ ROUND_PERCENTAGES = (Decimal("0.5"), Decimal(1))
 class Written:
     """A number as the prose has it.
 
-    `unit` is the worth of the last digit written; for a bare power of ten, which says no more
-    than an order of magnitude, it is zero.
+    `unit` is the place value of the last digit written; for a bare power of ten, which is only an
+    order of magnitude, it is zero.
     """
 
     text: str
@@ -81,7 +89,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as an output shows it, with the worth of its last digit."""
+    """A number as an output shows it, with the place value of its last digit."""
 
     value: Decimal
     unit: Decimal
@@ -146,12 +154,8 @@ def spoken(cell: Cell) -> str:
     if cell["cell_type"] == "markdown":
         return str(cell["source"])
     texts = [str(figure_of(cell).get("caption", ""))]
-    try:
-        calls = [n for n in ast.walk(ast.parse(cell["source"])) if isinstance(n, ast.Call)]
-    except SyntaxError:
-        calls = []
-    for call in calls:
-        texts += [_constant_text(kw.value) for kw in call.keywords if kw.arg == "alt"]
+    for call in calls(cell["source"]):
+        texts += [constant_text(kw.value) for kw in call.keywords if kw.arg == "alt"]
     return "\n\n".join(texts)
 
 
@@ -215,17 +219,8 @@ def _quotation(entry: str) -> Written:
     return Written(str(entry), Decimal("nan"), Decimal(0))
 
 
-def _constant_text(node: ast.AST) -> str:
-    """The literal parts of a string expression, without the specifications of its fields."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.FormattedValue):
-        return " "
-    return " ".join(_constant_text(child) for child in ast.iter_child_nodes(node))
-
-
 def _computed_texts(cell: Cell) -> Iterator[str]:
-    """A cell's outputs, less the description that a drawn figure leaves in the place of itself."""
+    """A cell's outputs without the description that is stored in place of a figure."""
     drawing = draws_safely(cell["source"])
     for output in cell["outputs"]:
         if not (drawing and output["output_type"] == "display_data"):

@@ -1,103 +1,120 @@
-"""What a reader reads of a MyST Markdown text, and the directives that hold it.
-
-A line-by-line reading, enough for the checks of the book: it knows fences and their nesting,
-directive options, comments and roles. It renders nothing.
-"""
+"""The words, formulas and directives of a MyST Markdown text, read by the parser of the build."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
-FENCE = re.compile(r"^\s*(?P<fence>`{3,}|~{3,}|:{3,})\s*(?P<rest>.*)$")
-DIRECTIVE = re.compile(r"^\{(?P<name>[\w:+-]+)\}\s*(?P<argument>.*)$")
-OPTION = re.compile(r"^\s*:(?P<key>[\w-]+):\s*(?P<value>.*)$")
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-TARGET_LINE = re.compile(r"^\s*\([\w.:-]+\)=\s*$")
-ROLE = re.compile(r"\{[\w:+-]+\}(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
-CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-LINK_TARGET = re.compile(r"\]\((?:[a-z]+:|[./#\w-]*[/#.])[^)\s]*\)")
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+from myst_parser.parsers.options import TokenizeError, options_to_items
+
+from tools.toc import ROOT
+
+DIRECTIVE = re.compile(r"\s*\{(?P<name>[\w:+-]+)\}(?P<argument>.*)")
+YAML_OPTIONS = re.compile(r"---\n(?P<options>.*?)^---\n", re.DOTALL | re.MULTILINE)
+COLON_OPTIONS = re.compile(r"(?P<options>(?: *:[\w-]+:.*\n)*)")
 ADDRESS = re.compile(r"(?:https?://|doi:|arXiv:)\S+", re.IGNORECASE)
-EQUATION_LABEL = re.compile(r"\$\$\s*\([\w.:-]+\)")
+HTML_TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
 # Directives whose argument is a name, not words to be read.
-NAMING_DIRECTIVES = ("solution", "solution-start", "figure", "image", "include", "code-block")
-# Directives whose body is not read as text.
+NAMING_DIRECTIVES = ("solution", "solution-start", "figure", "image", "include")
+# Directives whose argument and body are not read as text.
 CODE_DIRECTIVES = ("code", "code-block", "code-cell", "literalinclude", "raw", "mermaid", "toctree")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Directive:
     """One directive: its name, the rest of its first line, and its options."""
 
     name: str
     argument: str
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str]
 
 
 def directives(text: str) -> list[Directive]:
     """All directives of `text` in the order of their first lines, nested ones too."""
-    return [item for item in _events(text) if isinstance(item, Directive)]
+    return [item for item in _walk(text) if isinstance(item, Directive)]
+
+
+def titles(text: str) -> list[str]:
+    """The headings of the first level (``# ...``)."""
+    return [
+        _words(content)
+        for opening, content in pairwise(_walk(text))
+        if isinstance(opening, Token) and opening.type == "heading_open" and opening.tag == "h1"
+    ]
 
 
 def reading_text(text: str) -> str:
-    """The words, mathematics and code spans of `text`, without its machinery.
+    """The words, mathematics and code spans of `text`.
 
-    Left out: fenced code, directive names and options, comments, link targets, addresses, and
+    Left out: fenced code, names and options of directives, comments, link targets, addresses, and
     roles, whose text the build writes.
     """
-    lines: list[str] = []
-    for item in _events(COMMENT.sub(" ", text)):
-        if isinstance(item, str):
-            lines.append(item)
-        elif item.name not in NAMING_DIRECTIVES + CODE_DIRECTIVES:
-            lines.append(item.argument)
-    read = "\n".join(lines)
-    for pattern in (ROLE, ADDRESS):
-        read = pattern.sub(" ", read)
-    read = LINK_TARGET.sub("]", read)
-    return EQUATION_LABEL.sub("$$", read)
+    return ADDRESS.sub(" ", "\n".join(map(_words, _walk(text))))
 
 
 def words_only(text: str) -> str:
     """`reading_text` without code spans."""
-    return CODE_SPAN.sub(" ", reading_text(text))
+    return re.sub(r"`[^`]*`", " ", reading_text(text))
 
 
-def _events(text: str) -> Iterator[str | Directive]:
-    """Directives and read lines, in order. A directive comes once its options are complete."""
-    open_fences: list[tuple[str, bool]] = []
-    head: Directive | None = None
-    in_yaml = False
-    for line in text.splitlines():
-        if head is not None:
-            is_rule = line.strip() == "---"
-            if in_yaml or (is_rule and not head.options):
-                in_yaml = not (in_yaml and is_rule)
-                key, colon, value = line.partition(":")
-                if colon and not line.startswith((" ", "-")):
-                    head.options[key.strip()] = value.strip()
-                continue
-            if option := OPTION.match(line):
-                head.options[option["key"]] = option["value"]
-                continue
-            yield head
-            head = None
-        fence = FENCE.match(line)
-        closing = fence is not None and not fence["rest"] and bool(open_fences)
-        if fence and closing and fence["fence"].startswith(open_fences[-1][0]):
-            open_fences.pop()
+@cache
+def _parser() -> MarkdownIt:
+    """The parser with the extensions that the site is built with."""
+    parse = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["parse"]
+    config = MdParserConfig(enable_extensions=set(parse["myst_enable_extensions"]))
+    return create_md_parser(config, RendererHTML)
+
+
+def _walk(text: str) -> Iterator[Token | Directive]:
+    """Directives, and the tokens of everything else; what is in a directive follows it."""
+    for token in _parser().parse(text):
+        match = DIRECTIVE.match(token.info) if token.type in ("fence", "colon_fence") else None
+        if match is None:
+            yield token
             continue
-        if any(is_code for _, is_code in open_fences):
-            continue
-        if fence:
-            directive = DIRECTIVE.match(fence["rest"])
-            if directive is not None:
-                head = Directive(directive["name"], directive["argument"].strip())
-                in_yaml = False
-            is_code = head is None or head.name in CODE_DIRECTIVES
-            open_fences.append((fence["fence"], is_code))
-        elif not line.startswith("%") and not TARGET_LINE.match(line):
-            yield line
-    if head is not None:
-        yield head
+        options, body = _options(token.content)
+        yield Directive(match["name"], match["argument"].strip(), options)
+        if match["name"] == "math":
+            yield Token("math_block", "", 0, content=body)
+        elif match["name"] not in CODE_DIRECTIVES:
+            yield from _walk(body)
+
+
+def _options(content: str) -> tuple[dict[str, str], str]:
+    """A directive's options, as lines ``:key: value`` or between lines ``---``, and its body."""
+    match = YAML_OPTIONS.match(content) or COLON_OPTIONS.match(content)
+    assert match is not None  # the second matches nothing, too
+    block = re.sub(r"^ *:", "", match["options"], flags=re.MULTILINE)
+    try:
+        return dict(options_to_items(block)[0]), content[match.end() :]
+    except TokenizeError:  # the build reports it
+        return {}, content[match.end() :]
+
+
+def _words(item: Token | Directive) -> str:
+    if isinstance(item, Directive):
+        return "" if item.name in NAMING_DIRECTIVES + CODE_DIRECTIVES else item.argument
+    if item.type == "inline":
+        return "".join(map(_words, item.children or []))
+    if item.type in ("text", "image"):
+        return item.content
+    if item.type in ("html_inline", "html_block"):
+        return HTML_TAG.sub(" ", item.content)
+    if item.type in ("softbreak", "hardbreak"):
+        return "\n"
+    if item.type == "code_inline":
+        return f"`{item.content}`"
+    if item.type.startswith("math_inline"):
+        return f"${item.content}$"
+    if item.type.startswith("math_block") or item.type == "amsmath":
+        return f"$${item.content}$$"
+    return " "

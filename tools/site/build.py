@@ -3,10 +3,10 @@
     python -m tools.site.build            # build if needed
     python -m tools.site.build --force    # build again, executing every notebook again
 
-A build always starts from nothing but the execution cache: Sphinx repeats a warning only when it
-reads the page again, so a build on top of an older one can hide what the older one said. The
-cache holds a notebook's outputs under its code alone, so it is emptied when the code that the
-notebooks import, the data they read or the packages they run on have changed.
+Only the execution cache is kept from an earlier build: Sphinx repeats a warning only when it reads
+the page again, so an incremental build can hide warnings. The cache finds a notebook's outputs by
+its code alone, so it is emptied when the code that the notebooks import, the data they read or the
+packages they run on have changed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def files(names: Iterable[str]) -> Iterator[Path]:
 
 
 def digest(names: Iterable[str]) -> str:
-    """One number for the contents of these files and folders and for the Python that reads them."""
+    """A hash of the contents of these files and folders and of the version of Python."""
     total = hashlib.sha256(sys.version.encode())
     for path in files(names):
         total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
@@ -59,7 +59,7 @@ def answers_to(stamp: Path, value: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Settings under which a notebook prints the same numbers on every machine, or says why not."""
+    """Environment variables under which a notebook prints the same numbers at every run."""
     return {
         **os.environ,
         "OPENBLAS_NUM_THREADS": "1",
@@ -72,38 +72,37 @@ def environment() -> dict[str, str]:
     }
 
 
+def started(*command: str) -> subprocess.Popen[bytes]:
+    """The process of `command`, run in the repository's root."""
+    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL)
+
+
 def build(force: bool = False) -> int:
-    sources, code = digest(SOURCES), digest(CODE)
+    """Build the book if it is out of date, or in any case if `force`; return the exit code."""
+    sources, executed = digest(SOURCES), digest(CODE)
     index = BUILD / "html" / "index.html"
     if not force and index.is_file() and answers_to(STAMP, sources):
         print("The book is up to date in _build/html", flush=True)
         return 0
-    if force or not answers_to(CACHE_STAMP, code):
+    if force or not answers_to(CACHE_STAMP, executed):
         shutil.rmtree(CACHE, ignore_errors=True)
     for name in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(BUILD / name, ignore_errors=True)
     STAMP.unlink(missing_ok=True)
     BUILD.mkdir(exist_ok=True)
-    CACHE_STAMP.write_text(code, "utf-8")
-
-    # Not at the top: Jupyter takes seconds to import, and most calls end above.
-    from tools.site.execute import execute
+    CACHE_STAMP.write_text(executed, "utf-8")
 
     start = time.perf_counter()
     # The results that the evidence page shows; without them it says "not run".
-    program = [sys.executable, "-m", "tools.evidence"]
-    with subprocess.Popen(program, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL):
-        execute(ROOT, CACHE, environment(), jobs=min(os.cpu_count() or 1, 4))
+    with started(sys.executable, "-m", "tools.evidence"):
+        started(sys.executable, "-m", "tools.site.execute", str(CACHE)).wait()
     book = str(Path(sys.executable).with_name("jupyter-book"))
-    command = [book, "build", ".", "-q", "--all", "-W", "-n", "--keep-going"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False
-    )
-    if result.returncode != 0 or not index.is_file():
-        # What is left of a failed build must not be taken for the book.
+    code = started(book, "build", ".", "-q", "--all", "-W", "-n", "--keep-going").wait()
+    if code != 0 or not index.is_file():
+        # The remains of a failed build must not be mistaken for the book.
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
-        return result.returncode or 1
+        return code or 1
     STAMP.write_text(sources, "utf-8")
     print(f"Built _build/html in {time.perf_counter() - start:.0f} s", flush=True)
     return 0

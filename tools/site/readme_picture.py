@@ -20,11 +20,11 @@ EPSILON, STRETCH = 0.012, 2.5
 
 
 def save(path: Path) -> None:
-    """Write the frame at `EPSILON` and `STRETCH` to `path`, on white, in few colours."""
+    """Write the frame at `EPSILON` and `STRETCH` to `path`, reduced to 128 colours."""
     fig = hero.draw(EPSILON, STRETCH)
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    fig.savefig(buffer, dpi=220, facecolor="white", bbox_inches="tight", pad_inches=0.08)
+    fig.savefig(buffer, dpi=220, bbox_inches="tight", pad_inches=0.08)
     Image.open(buffer).convert("RGB").quantize(128).save(path, format="png", optimize=True)
 
 

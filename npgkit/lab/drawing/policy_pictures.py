@@ -3,8 +3,8 @@ r"""The two pictures of the two rooms: parameter space and policy space.
 A policy of the running example is two numbers. As logits of staying, theta = (theta_i, theta_j),
 it is a point of the plane; as probabilities of staying, p = 1 / (1 + exp(-theta)), a point of the
 unit square. `parameter_plane` and `policy_square` set up axes for the one and the other. Whatever
-is drawn on them is *given in theta*: each axes knows its own map, so that one call draws the same
-step in both pictures.
+is drawn on them is *given in theta*: each axes has its own map, so that one call draws the same
+step in both pictures. `use_space` makes such a picture with another map.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,9 +30,9 @@ _GRID = 45  # points a side: the contours are smooth, and J is computed in a fra
 
 @dataclass(frozen=True)
 class Space:
-    """One of the two pictures: its window, and the way from theta to it and back.
+    """What a picture shows: its window, and the maps from theta to it and back.
 
-    A closed space has no points outside its window; marks on its walls are drawn whole.
+    A closed space has no points outside its window, so marks on its edge are not cut off.
     """
 
     limits: Limits
@@ -41,7 +41,7 @@ class Space:
     closed: bool = False
 
     def grid(self) -> tuple[Array, Array]:
-        """Return the x and y of a grid that fills the window; never on its edge."""
+        """Return the x and y, each of shape (n,), of a grid in the window, away from its edge."""
         inset = 2e-3
         (a, b), (c, d) = self.limits
         x = np.linspace(a + inset * (b - a), b - inset * (b - a), _GRID)
@@ -95,7 +95,7 @@ class Landscape:
         return [float(f"{self._step * tick:.12g}") for tick in ticks]
 
     def names(self, level: float) -> bool:
-        """Say whether the contour at `level` carries its height: the same ones in every space."""
+        """Return whether the contour at `level` is labelled with its height, in every space."""
         if self._step is not None:
             return self.named and round(level / self._step) % 2 == 0
         return self.named and sorted(self._given).index(level) % 2 == 1
@@ -125,7 +125,7 @@ def parameter_plane(
     ax.set_xlabel(r"in the poor room, $\theta_i$")
     ax.set_ylabel(r"in the rich room, $\theta_j$", labelpad=1)
     ax.locator_params(nbins=5, integer=True)
-    return _set_up(ax, Space(limits, np.asarray, np.asarray), landscape)
+    return use_space(ax, Space(limits, np.asarray, np.asarray), landscape)
 
 
 def policy_square(ax: Axes, landscape: Landscape | None = None) -> Axes:
@@ -138,10 +138,15 @@ def policy_square(ax: Axes, landscape: Landscape | None = None) -> Axes:
         axis.set_major_formatter(FuncFormatter(lambda value, _: _QUARTERS.get(value, "")))
     for spine in ("top", "right"):  # the square has four walls, the plane has none
         ax.spines[spine].set_visible(True)
-    return _set_up(ax, Space(((0.0, 1.0), (0.0, 1.0)), probability, logit, True), landscape)
+    square = Space(((0.0, 1.0), (0.0, 1.0)), probability, logit, closed=True)
+    return use_space(ax, square, landscape)
 
 
-def _set_up(ax: Axes, space: Space, landscape: Landscape | None) -> Axes:
+def use_space(ax: Axes, space: Space, landscape: Landscape | None = None) -> Axes:
+    """Make `ax` a picture of `space`, with the contours of `landscape` behind what is drawn on it.
+
+    Titles and labels are set before: they become part of the backdrop that frames share.
+    """
     _SPACES[ax] = space
     (a, b), (c, d) = space.limits
     ax.set_xlim(a, b)
@@ -184,19 +189,29 @@ def _height(ax: Axes, space: Space, level: float, line: Array) -> list[Artist]:
     return [ax.text(float(x), float(y), words, bbox=card, **look)]
 
 
+def space_of(ax: Axes) -> Space:
+    """Return the space that `ax` is a picture of.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of the pictures that this module sets up.
+    """
+    if ax not in _SPACES:
+        raise ValueError("axes must come from parameter_plane, policy_square or two_spaces")
+    return _SPACES[ax]
+
+
 def _panels(axes: Axes | Iterable[Axes]) -> list[tuple[Axes, Space]]:
     found = [axes] if isinstance(axes, Axes) else list(axes)
-    for ax in found:
-        if ax not in _SPACES:
-            raise ValueError("axes must come from parameter_plane, policy_square or two_spaces")
-    return [(ax, _SPACES[ax]) for ax in found]
+    return [(ax, space_of(ax)) for ax in found]
 
 
-def point(axes: Axes | Iterable[Axes], theta: ArrayLike, label: str | None = None) -> None:
+def point(axes: Axes | Iterable[Axes], theta: ArrayLike) -> None:
     """Mark `theta`, shape (2,), as the place where a step starts."""
     look: dict[str, Any] = {"color": style.INK, "marker": "o", "markersize": 6.0, "zorder": 6}
     for ax, space in _panels(axes):
-        ax.plot(*space.show(theta), linestyle="", label=label, clip_on=not space.closed, **look)
+        ax.plot(*space.show(theta), linestyle="", clip_on=not space.closed, **look)
 
 
 def step(

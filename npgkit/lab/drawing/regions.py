@@ -1,7 +1,7 @@
-"""Balls around a policy, in any ruler: the sets {theta : D(theta) <= radius} of the plane.
+"""Balls around a policy, for any distance D: the sets {theta : D(theta) <= radius} of the plane.
 
 A Euclidean ball of other coordinates is an ellipse and has a formula (`Disc`); a KL ball has none
-and is found along rays from its centre (`Ball`). Both give their edge as a closed curve in theta.
+and is found along rays from its centre (`Ball`). Both return their edge as a closed curve in theta.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ def logit(p: ArrayLike) -> Array:
 class Ball:
     r"""The set {theta : D(theta) <= radius} around a centre, for any radius.
 
-    The distance is sampled once along rays from the centre; the boundary for a radius is then a
-    matter of interpolation (of log D in log r, where D is nearly a straight line), so a slider
-    over the radius costs nothing. D must grow along every ray, as norms and KL divergences from
-    the centre do for logits. Where D stays below the radius, the ball has no end, and the
-    boundary is put out of sight.
+    The distance is sampled once along rays from the centre; the boundary for a radius is then
+    interpolated (log D in log r, which is nearly a straight line), so that a slider over the radius
+    evaluates D no more. D must grow along every ray, as norms and KL divergences from the centre do
+    for logits. Along a ray on which D stays below the radius, the boundary is put 30 logits away,
+    outside any window.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Ball:
     True
     """
 
-    # Near the centre D is a power of r, and a few radii say all.
+    # Near the centre D is a power of r, and a few radii determine it.
     _RADII = np.concatenate([[1e-3, 1e-2, 0.05], np.geomspace(0.1, _FAR, 28)])
 
     def __init__(self, D: Callable[[Array], float], centre: ArrayLike) -> None:
@@ -72,7 +72,7 @@ class Ball:
         direction = np.array([np.cos(angle), np.sin(angle)])
         if angle not in self._rays:
             values = [float(self.D(self.centre + r * direction)) for r in self._RADII]
-            # Rounding may leave a distance of nought or less at the smallest radii.
+            # Rounding may leave a distance of zero or less at the smallest radii.
             self._rays[angle] = np.log(np.maximum.accumulate(np.maximum(values, 1e-300)))
         logs, log_radius = self._rays[angle], np.log(radius)
         if log_radius >= logs[-1]:
@@ -96,9 +96,9 @@ class Disc:
     centre: ArrayLike
     B: ArrayLike = ((1.0, 0.0), (0.0, 1.0))
 
-    def boundary(self, radius: float, points: int = 120) -> Array:
-        """Return centre + B u for `points` vectors u of length `radius`, a closed curve."""
-        angles = np.linspace(0.0, 2 * np.pi, points + 1)
+    def boundary(self, radius: float) -> Array:
+        """Return centre + B u for vectors u of length `radius`: a closed curve, shape (n, 2)."""
+        angles = np.linspace(0.0, 2 * np.pi, 121)
         circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         return np.asarray(self.centre, dtype=float) + circle @ np.asarray(self.B, dtype=float).T
 

@@ -1,10 +1,9 @@
-"""From a Matplotlib figure to the few kilobytes that a page carries.
+"""From a Matplotlib figure to a few kilobytes of SVG for a page.
 
-Everything here is a function of the figure alone, so that a build repeats byte for byte. What the
-frames of a slider have in common, their backdrop, is drawn once.
+The SVG depends on the figure alone, so a build repeats byte for byte. What the frames of a slider
+have in common, their backdrop, is drawn once.
 """
 
-import base64
 import io
 from collections.abc import Hashable, Iterable
 from html import escape
@@ -16,9 +15,12 @@ from matplotlib.figure import Figure
 from npgkit.lab.drawing.compact import compact, short
 
 _PX_PER_POINT = 1.4
-# As an <img>, where no page lends its text colour, the figure brings a white card along.
-# `svg:root` matches there only: inlined in HTML, the root is <html>.
-_CARD = "svg:root{background:#fff}"
+CARD = "svg:root{background:#fff}"
+"""The white ground of an SVG that is shown as an image, where no page gives it a text colour.
+
+Inlined in HTML the rule matches nothing, because the root is <html> there.
+"""
+
 _BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
 _DRAWN: dict[Hashable, str] = {}
 
@@ -52,11 +54,12 @@ def svg(fig: Figure, alt: str) -> str:
 
 
 def backdrop(fig: Figure, artists: Iterable[Artist], key: Hashable) -> None:
-    """Let `artists` of `fig` be drawn once for all figures that declare the same `key`.
+    """Declare that `artists` of `fig` look the same in all figures with the same `key`.
 
-    The axes, labels and contours behind the frames of a slider are nine tenths of the drawing
-    time. Every call for one figure adds to its backdrop; whatever is drawn besides comes on
-    top of it. An artist that is changed afterwards is noticed: the figure is then drawn whole.
+    They are then drawn once for all these figures: the axes, labels and contours behind the frames
+    of a slider take nine tenths of the drawing time. Each call for a figure adds to its backdrop;
+    everything else is drawn on top of it. If one of the artists is changed afterwards, the figure
+    is drawn as a whole.
     """
     kept, keys = _BACKDROPS.setdefault(fig, ([], []))
     for artist in artists:
@@ -95,50 +98,25 @@ def _without(fig: Figure, hidden: list[Artist]) -> str:
 def _body(fig: Figure) -> str:
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    fig.savefig(buffer, format="svg", metadata=nothing)
+    fig.savefig(buffer, format="svg", facecolor="none", metadata=nothing)
     return compact(buffer.getvalue())
 
 
 def still(fig: Figure, alt: str) -> str:
     """Return `svg` of `fig` in the form that can also stand alone, as an image file."""
     head, body = svg(fig, alt).split(">", 1)
-    return f"{head}><style>{_CARD}</style>{body}"
-
-
-def png(fig: Figure, alt: str, *, colours: int = 64, dpi: int = 144) -> str:
-    """Return `fig` as an ``<img>`` holding a PNG of at most `colours` colours.
-
-    For figures with more marks than an SVG can carry. The picture brings its own white
-    background, since its text cannot change colour.
-    """
-    from PIL import Image
-
-    alt = checked_alt(alt)
-    fig = checked_figure(fig)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB").quantize(colours)
-    width, height = picture.size
-    small = io.BytesIO()
-    picture.save(small, format="png", optimize=True)
-    data = base64.b64encode(small.getvalue()).decode("ascii")
-    limit = _PX_PER_POINT * 72 * width / dpi
-    return (
-        f'<img class="npg-figure" alt="{escape(alt)}" width="{width}" height="{height}" '
-        f'style="width:100%;max-width:{limit:.0f}px;height:auto" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    return f"{head}><style>{CARD}</style>{body}"
 
 
 def checked_figure(fig: object) -> Figure:
-    """Return `fig`; raise ValueError if it is no figure."""
+    """Return `fig`; raise ValueError if it is not a Matplotlib figure."""
     if not isinstance(fig, Figure):
         raise ValueError(f"fig must be a Matplotlib Figure; got {type(fig).__name__}")
     return fig
 
 
 def checked_alt(alt: object) -> str:
-    """Return `alt` on one line; raise ValueError if it describes nothing."""
+    """Return `alt` on one line; raise ValueError if it is not a string or is blank."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt must say in words what the figure shows; got {alt!r}")
     return " ".join(alt.split())

@@ -1,9 +1,9 @@
-"""The book's one look: a colour, a marker and a line style for each method.
+"""The style of every figure: a colour, a marker and a line style for each method.
 
-The colours come from the Okabe-Ito palette, which stays apart under the common colour
-deficiencies; markers and line styles keep the methods apart in black-and-white print.
-`INK` and `PAPER` are stand-ins: `npgkit.lab.drawing.render` turns them into the text and background
-colours of the page, so that one figure serves light and dark readers.
+The colours come from the Okabe-Ito palette, which can be told apart with the common colour
+deficiencies; markers and line styles tell the methods apart in black-and-white print. `INK` and
+`PAPER` are placeholders: `npgkit.lab.drawing.render` replaces them by the text and background
+colours of the page, so that one figure serves the light and the dark theme.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ import matplotlib
 from cycler import cycler
 
 INK = "#010203"
-"""Text, axes and whatever else follows the colour of the surrounding text."""
+"""The colour of text, axes and whatever else takes the text colour of the page."""
 
 PAPER = "#fdfefc"
-"""What follows the background of the page: halos and the inside of open markers."""
+"""The colour of what takes the background of the page: halos, the inside of open markers."""
 
 QUIET = "#8a8a8a"
 """Contours, guides and grids: the same middle grey on white and on black."""
@@ -72,7 +72,9 @@ RC: dict[str, Any] = {
     "ytick.color": INK,
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "savefig.facecolor": "none",
+    # A figure saved as a file brings its own white ground: whatever shows it may be dark, and the
+    # text is nearly black. On a page it has none (`render`), since there the text is recoloured.
+    "savefig.facecolor": "white",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
@@ -92,7 +94,7 @@ RC: dict[str, Any] = {
 
 
 def apply() -> None:
-    """Make the book's look Matplotlib's default in this process (importing `plots` does it)."""
+    """Make the book's style Matplotlib's default in this process; importing `plots` calls it."""
     settings: Any = RC  # typed as a table of named settings; this is one
     matplotlib.rcParams.update(settings)
 

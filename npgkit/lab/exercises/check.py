@@ -2,9 +2,9 @@
 
 A check compares an answer with the right one and returns a `Verdict`. It looks for the mistakes
 people make with gradients and Fisher matrices (a sign, a factor 2, a transpose, a missing
-1 / (1 - gamma)) and names the first that explains the answer *completely*; an answer that no
-single mistake explains is told how far off it is and where. No check raises on a strange answer,
-and none takes a wrong one.
+1 / (1 - gamma)) and names the first that explains the answer *completely*; if no single mistake
+does, it says how far off the answer is and where. No check raises an exception because of the
+answer, whatever it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -111,12 +111,11 @@ def policy(
     expected: ArrayLike,
     *,
     name: str = "your policy",
-    rtol: float = 1e-6,
     hints: Iterable[Hint] = (),
 ) -> Verdict:
     """Compare a table of probabilities, shape (S, A) or (A,), with the right one.
 
-    A table that is no policy at all is told so before anything else.
+    If the rows are not probabilities, the verdict says so before anything else.
     """
     if _empty(answer):
         return _open(name)
@@ -126,7 +125,7 @@ def policy(
     broken = mistakes.no_distribution(given, np.shape(expected))
     if broken:
         return Verdict(False, f"{name} {broken}")
-    return array(given, expected, name=name, rtol=rtol, hints=hints)
+    return array(given, expected, name=name, hints=hints)
 
 
 def function(
@@ -149,7 +148,7 @@ def function(
         The right one.
     cases : sequence of tuples
         The arguments of each call. Arrays are copied, so that a function that writes into its
-        arguments is caught and harms nobody.
+        arguments is caught without changing the cases.
     check : callable
         `array` or `policy`: how to compare two results; `kwargs` go to it.
     """

@@ -1,8 +1,7 @@
-"""What turned the right array into the given one? The search behind `npgkit.lab.exercises.check`.
+"""How a wrong answer differs from the right one, in words: used by `npgkit.lab.exercises.check`.
 
-Each function says in words how a wrong answer differs from the right one. `explain` tries the
-classical mistakes first; one is named only if it accounts for every entry, so that the reader is
-never sent after the wrong thing.
+`explain` tries common mistakes first, and names one only if it accounts for every entry, so that
+the reader does not look for a mistake that is not there.
 """
 
 import numpy as np
@@ -67,7 +66,7 @@ def _mistake(given: Array, right: Array, rtol: float, atol: float, gamma: float 
     for wrong, words in _wrong_functions(right):
         if close(given, wrong, rtol, atol):
             return words
-    # One number is always some multiple of another, and 1.0001 is no mistake but rounding.
+    # A single number is always a multiple of another, and a factor of 1.0001 is rounding.
     if factor is not None and np.count_nonzero(right) > 1 and abs(factor - 1) > 0.01:
         way = "points the right way and has" if factor > 0 else "points the opposite way and has"
         return f"{way} the wrong length: it is {_short(factor)} times the right answer."
@@ -159,7 +158,7 @@ def _gap(given: Array, right: Array, rtol: float, atol: float) -> str:
 def no_distribution(given: Array, shape: tuple[int, ...]) -> str:
     """Say why a table of this shape is no policy; say nothing if it is one."""
     if given.shape != shape or not np.all(np.isfinite(given)) or given.ndim == 0:
-        return ""  # there are other words for these
+        return ""  # other functions describe these
     with np.errstate(all="ignore"):
         sums = given.sum(axis=-1)
         if np.allclose(np.exp(given).sum(axis=-1), 1.0, rtol=0, atol=1e-8):

@@ -1,8 +1,7 @@
 """The same plane on two sheets of graph paper: in your coordinates phi, and in mine, theta.
 
 With theta = B phi + b, what is a circle on your sheet is an ellipse on mine. Whatever is drawn
-on the two panels is given in theta, as in `npgkit.lab.drawing.policy_pictures`; your sheet knows
-its own map.
+on the two panels is given in theta, as in `npgkit.lab.drawing.policy_pictures`.
 """
 
 import numpy as np
@@ -11,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from npgkit.lab import plots
-from npgkit.lab.drawing import policy_pictures, style
+from npgkit.lab.drawing import style
+from npgkit.lab.drawing.policy_pictures import Limits, Space, use_space
 
 _FAR = 30.0
 _GRID = np.arange(-_FAR, _FAR + 0.5, 0.5)
@@ -52,11 +52,8 @@ def two_papers(
     def to_mine(phi: ArrayLike) -> np.ndarray:
         return np.asarray(np.asarray(phi, dtype=float) @ B.T)
 
-    policy_pictures._set_up(
-        yours, policy_pictures.Space(_window(start, 1.2), to_yours, to_mine), None
-    )
-    here = policy_pictures.Space(_window(centre, 2.4), np.asarray, np.asarray)
-    policy_pictures._set_up(mine, here, landscape)
+    use_space(yours, Space(_window(start, 1.2), to_yours, to_mine))
+    use_space(mine, Space(_window(centre, 2.4), np.asarray, np.asarray), landscape)
     for k in _GRID:
         for line in (((k, -_FAR), (k, _FAR)), ((-_FAR, k), (_FAR, k))):
             ends = np.round(start) + np.array(line)
@@ -67,7 +64,7 @@ def two_papers(
     return fig, (yours, mine)
 
 
-def _window(centre: np.ndarray, half: float) -> policy_pictures.Limits:
+def _window(centre: np.ndarray, half: float) -> Limits:
     (x, y) = (float(v) for v in centre)
     return ((x - half, x + half), (y - half, y + half))
 

@@ -1,4 +1,4 @@
-"""The book's face: one plain step and one KL step, while one coordinate is stretched.
+"""The figure of the index page: a plain step and a KL step, while one coordinate is stretched.
 
 The first logit is measured in units of `stretch`: theta = B phi with B = diag(stretch, 1). Both
 steps are computed in phi, each by its own rule, and drawn in theta and in policy space. So that
@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.optimize import brentq
 
 import npgkit
 from npgkit.lab import plots
@@ -33,12 +34,9 @@ _WINDOW = ((-1.3, 4.1), (-4.9, 0.5))
 @cache
 def radius(epsilon: float) -> float:
     """Return the length, in logits, of the plain step whose mean KL is `epsilon`."""
-    short, long = 0.0, 16.0
-    while long - short > 1e-12:
-        middle = 0.5 * (short + long)
-        step = npgkit.euclidean_step(POLICY, THETA, BATCH, radius=middle)
-        short, long = (middle, long) if step.kl < epsilon else (short, middle)
-    return short
+    return brentq(
+        lambda r: npgkit.euclidean_step(POLICY, THETA, BATCH, radius=r).kl - epsilon, 1e-6, 16.0
+    )
 
 
 @cache
@@ -62,7 +60,7 @@ def draw(epsilon: float, stretch: float) -> Figure:
     fig, both = plots.two_spaces(_landscape(), limits=_WINDOW)
     plots.ball(both, _kl_ball(), epsilon, "kl")
     plots.ball(both, plots.Disc(THETA, np.diag(unit)), radius(epsilon), "euclidean")
-    for other in STRETCHES:  # where the plain step would end under the other names
+    for other in STRETCHES:  # where the plain step would end in the other coordinates
         ghost = np.array([THETA, plain_step(epsilon, other).theta * (other, 1.0)])
         plots.path(both, ghost, "euclidean", "_", linewidth=0.8, alpha=0.45, markevery=[1])
     plots.step(both, THETA, plain.theta * unit, "euclidean", f"plain gradient, KL {plain.kl:.4f}")
@@ -102,7 +100,7 @@ def height(theta: np.ndarray) -> float:
 
 
 def distance(theta: np.ndarray) -> float:
-    """Return the mean KL(pi_theta || pi_start), as `npgkit.mean_kl` does, at a tenth of the cost.
+    """Return the mean KL(pi_theta || pi_start), as `npgkit.mean_kl` does, in a tenth of the time.
 
     With the log-partition A(x) = log(1 + exp(x)) and its derivative p, the divergence in one room
     is A(old) - A(new) - (old - new) p(new).

@@ -75,7 +75,7 @@ def whiskers(ax: Axes, x: Sequence[float], samples: Sequence[np.ndarray], method
 def divergences(ax: Axes, results: Iterable[Result], method: str) -> None:
     """Plot the median KL of each update over seeds, and its range, on a logarithmic axis.
 
-    An update that was refused has no KL and counts in neither.
+    Refused updates, which have no KL, are left out.
     """
     rows = [np.array(r.kls, float) for r in results if r.status == DONE]
     if not rows:

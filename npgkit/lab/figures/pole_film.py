@@ -1,8 +1,8 @@
-"""A cart and its pole in motion: a drawing of a few kilobytes that moves by itself.
+"""A cart and its pole in motion: an animated drawing of a few kilobytes.
 
-The motion is a style sheet inside the drawing. It runs only for readers who have not asked their
-system for less motion, and it stops under the pointer and in the keyboard's focus. Everybody else
-gets a still that shows the same seconds at once, as a photograph with several exposures does.
+The animation is a style sheet inside the drawing. It runs only for readers who have not asked their
+system for reduced motion, and pauses under the pointer and in the keyboard's focus. Everybody else
+sees a still with several moments in one picture, like a photograph with several exposures.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from IPython.display import display
 from numpy.typing import ArrayLike
 
 from npgkit.lab.drawing import render, style
-from npgkit.validation import as_count, as_scalar
+from npgkit.validation import as_scalar
 
 _WIDTH, _HEIGHT, _FLOOR = 360, 112, 92  # pixels: of the drawing, of a track, of its rail
 _UNIT = 60.0  # pixels of a unit of length: the rail is 4.8 long, the pole 1
 _EXPOSURES = 7
-_CARD = "svg:root{background:#fff}"
+_EVERY = 4  # rows of a track from one frame to the next; between frames the motion is linear
 
 
 class Film:
-    """An SVG that moves, and what it shows in words."""
+    """An animated SVG, and what it shows in words."""
 
     def __init__(self, svg: str, alt: str) -> None:
         self.svg, self.alt = svg, alt
@@ -38,40 +38,38 @@ class Film:
         return {"image/svg+xml": self.svg, "text/plain": repr(self)}
 
 
-def show(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str, every: int = 4) -> None:
+def show(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> None:
     """Display the film that `poles` makes; the stored text of the cell is its description."""
-    display(poles(tracks, seconds=seconds, alt=alt, every=every))
+    display(poles(tracks, seconds=seconds, alt=alt))
 
 
-def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str, every: int = 4) -> Film:
+def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> Film:
     """Return a film of one cart-pole for each track, one below the other.
 
     Parameters
     ----------
     tracks : mapping from captions to arrays (n, 2)
-        Position and angle (radians, to the right) at equally spaced times. A shorter track than
-        the longest stays as it ended.
+        Position and angle (radians, positive to the right) at equally spaced times. A track
+        shorter than the longest one keeps its last state until the end.
     seconds : float
-        What the longest track lasts; the film then begins again.
+        The duration of the longest track; the film then starts again.
     alt : str
         What the film shows, in words; becomes the accessible name.
-    every : int
-        Every which row is a frame; what lies between moves evenly.
 
     Raises
     ------
     ValueError
         If there is no track, a track is not a finite (n, 2) array, n >= 1, or `alt` is empty.
     """
-    alt, every = render.checked_alt(alt), as_count("every", every, at_least=1)
+    alt = render.checked_alt(alt)
     seconds = as_scalar("seconds", seconds, above=0.0)
     if not tracks:
         raise ValueError("tracks is empty; a film needs at least one")
     rows = {caption: _track(caption, track) for caption, track in tracks.items()}
-    last = {caption: -(-(len(track) - 1) // every) for caption, track in rows.items()}
-    longest = 1 + every * max(last.values())  # the last row is a frame, too
+    last = {caption: -(-(len(track) - 1) // _EVERY) for caption, track in rows.items()}
+    longest = 1 + _EVERY * max(last.values())  # the last row is a frame, too
     frames = {
-        caption: np.vstack([track, np.repeat(track[-1:], longest - len(track), axis=0)])[::every]
+        caption: np.vstack([track, np.repeat(track[-1:], longest - len(track), axis=0)])[::_EVERY]
         for caption, track in rows.items()
     }
     body, moves, motions = [], [], []
@@ -87,7 +85,7 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str, every: i
     moves.append(f".{name}-then{{display:none}}")
     held = ",".join(f".{name}:{state} *" for state in ("hover", "focus"))
     moves.append(f"{held}{{animation-play-state:paused}}")
-    sheet = _CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
+    sheet = render.CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
     height = len(frames) * _HEIGHT
     return Film(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{1.4 * _WIDTH:g}" '

@@ -1,8 +1,8 @@
 """Pictures of the two rooms themselves: the plan, the discounted time, the gradient's factors.
 
-Chapter 1 draws them; like everything in the reading room they hold no mathematics, only the way
-numbers are shown. The poor room is drawn hollow and the rich room filled, in the colour of the
-text, because the book's colours stand for methods.
+Chapter 1 shows them. They compute nothing; they only draw the numbers they are given. The poor room
+is drawn hollow and the rich room filled, in the colour of the text, because the book's colours
+stand for methods.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], bend:
 
 
 def corners(ax: Axes, J: Callable[[NDArray[np.float64]], float]) -> None:
-    """Write the height J(theta) into the four corners of a policy square."""
+    """Write J(theta) into the four corners of a policy square."""
     for p_i, p_j in ((0, 0), (1, 0), (0, 1), (1, 1)):
         height = J(60.0 * (2.0 * np.array([p_i, p_j]) - 1.0))
         ax.text(
