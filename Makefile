@@ -1,6 +1,8 @@
 # `make serve` reads the book, `make test` checks everything. The README has the plain commands.
 
 PYTHON ?= python3
+PYTHON_LOWEST ?= python3.11
+PYTHON_NEWEST ?= python3.15
 PORT ?= 8000
 JOBS ?= 2
 
@@ -15,13 +17,15 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve lab test lint format notebooks hooks bench clean
+.PHONY: help setup book serve lab test test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
 	@echo "make book       build it into _build/html, executing every notebook"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
+	@echo "make test-lowest  the package's tests and notebooks on the lowest versions allowed"
+	@echo "make test-newest  the same on the newest Python and what goes with it"
 	@echo "make lint       only ruff, types, import layers and the notebooks' form"
 	@echo "make format     let ruff lay out the code"
 	@echo "make notebooks  bring the notebooks into the form in which they are committed"
@@ -72,6 +76,13 @@ test: lint
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
 	$(RUN) tests/site
+
+# The floors of pyproject.toml are what the first of these ran on.
+test-lowest:
+	@JOBS=$(JOBS) .ci/on-versions .venv-lowest $(PYTHON_LOWEST) requirements-lowest.txt
+
+test-newest:
+	@JOBS=$(JOBS) .ci/on-versions .venv-newest $(PYTHON_NEWEST) requirements-newest.txt
 
 bench: book
 	$(PY) benchmarks/pages.py

@@ -110,7 +110,7 @@ def test_a_dask_cluster_gives_the_same_results(processes, serial, tmp_path):
         n_workers=2 if processes else 1,
         threads_per_worker=1 if processes else 2,
         processes=processes,
-        dashboard_address=None,
+        dashboard_address=":0",  # a free port, since another test may have the usual one
     )
     with cluster, distributed.Client(cluster) as client:
         results = run_experiment(

@@ -308,12 +308,20 @@ def test_rollouts_without_an_end_have_no_return():
 
 
 def test_the_share_explained_rises_as_the_baseline_learns():
-    """CartPole's returns are foreseen from the state: a constant explains nothing of them."""
-    records = list(train("CartPole-v1", seed=0, total_steps=8 * 800, n_envs=8, n_steps=100,
-                         hidden=(32,), value_hidden=(32,)))  # fmt: skip
-    assert records[0].explained < 0.2
-    assert np.mean([r.explained for r in records[4:]]) > 0.5
-    assert all(r.explained <= 1 for r in records)
+    """CartPole's returns are foreseen from the state: V = 0 explains nothing, the fit a third.
+
+    A run is chaotic, and rounding picks its last digits: the mean of ten exceeds a third by five
+    standard errors.
+    """
+    size = {"n_envs": 8, "n_steps": 100, "hidden": (32,), "value_hidden": (32,)}
+    explained = np.array([
+        [record.explained for record in train("CartPole-v1", seed=seed, total_steps=6400, **size)]
+        for seed in range(10)
+    ])  # fmt: skip
+    np.testing.assert_allclose(explained[:, 0], 0, atol=1e-6)  # a mean of 800 float32s
+    assert explained.max() <= 1
+    late = explained[:, 4:].mean(axis=1)
+    assert late.mean() - 5 * late.std(ddof=1) / np.sqrt(10) > 1 / 3
 
 
 @pytest.mark.parametrize(("method", "least"), [("trpo", 60), ("npg", 60)])
