@@ -16,7 +16,7 @@ import numpy as np
 from npgkit.policy import Policy
 from npgkit.validation import as_count, as_flags, as_floats, as_generator, as_scalar
 
-from .environments import EnvPool, Pool, Transition
+from .pools import EnvPool, Pool, Transition
 
 Look = Callable[[np.ndarray], np.ndarray]
 

@@ -27,7 +27,8 @@ from npgkit.trust_region import trust_region_step
 from npgkit.validation import as_choice, as_count, as_floats, as_indices
 
 from . import checkpoint
-from .environments import Pool, make_pool
+from .environments import make_pool
+from .pools import Pool
 from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for

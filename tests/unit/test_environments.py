@@ -8,7 +8,9 @@ import pytest
 from gymnasium import spaces
 
 from npgkit import CheckpointError
-from npgkit.practice.environments import CartPolePool, EnvPool, make_pool
+from npgkit.practice.cartpole import CartPolePool
+from npgkit.practice.environments import make_pool
+from npgkit.practice.pools import EnvPool
 
 
 def rng(seed=0):

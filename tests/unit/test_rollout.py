@@ -10,7 +10,8 @@ from gymnasium import spaces
 import npgkit
 from npgkit import EnvironmentFault, Policy, collect, gae, mlp_policy
 from npgkit.networks import Linear
-from npgkit.practice.environments import EnvPool, make_pool
+from npgkit.practice.environments import make_pool
+from npgkit.practice.pools import EnvPool
 from npgkit.practice.rollout import LARGEST, Running
 from npgkit.practice.training import Run, Settings
 
