@@ -54,9 +54,10 @@ __version__ = "0.1.0"
 _LATER = {
     "Baseline": "practice.value",
     "CheckpointError": "practice.checkpoint",
-    "EnvironmentFault": "practice.rollout",
+    "EnvironmentFault": "practice.contract",
     "Interval": "practice.evaluation",
     "Iteration": "practice.training",
+    "PolicyFault": "practice.contract",
     "Pool": "practice.pools",
     "Result": "practice.experiments",
     "Rollout": "practice.rollout",

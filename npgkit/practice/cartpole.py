@@ -10,10 +10,11 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 
 from npgkit.validation import as_count
 
-from .pools import Snapshot, Transition
+from .episodes import Record
+from .pools import ClosedAfterwards, Snapshot, Transition
 
 
-class CartPolePool:
+class CartPolePool(ClosedAfterwards):
     """CartPole's own vector environment: all poles in one array operation.
 
     It would reset a pole during the step after the end, ignoring that step's action; here a pole
@@ -45,7 +46,7 @@ class CartPolePool:
         arrays = {"state": self.env.state.copy(), "steps": self.env.steps.copy()}
         return {"rng": self.rng.bit_generator.state}, arrays
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: Snapshot) -> np.ndarray:
         record, arrays = snapshot
         state, steps = arrays["state"].copy(), arrays["steps"].copy()
         if state.shape != self.env.state.shape or steps.shape != self.env.steps.shape:
@@ -55,6 +56,10 @@ class CartPolePool:
         self.rng.bit_generator.state = record["rng"]
         self.env.state, self.env.steps = state, steps
         self.obs = self._shown()
+        return np.zeros(self.env.num_envs, bool)
+
+    def records(self, e: int = 0) -> list[Record]:
+        return []  # the poles' state is all there is; nothing has to be played again
 
     def close(self) -> None:
         self.env.close()

@@ -1,10 +1,8 @@
-"""Several copies of one environment, stepped together, that can be put down and taken up again.
+"""Several copies of one environment, stepped together, whose state can be saved and restored.
 
-Layer 5. Each episode begins with a seed of its own, drawn from the pool's generator. Gymnasium asks
-an environment to be a function of that seed and of the actions since, so the seed and the actions
-are a complete record of where the environment stands. A resumed run plays them again, the last
-whole episode first, and compares rewards and observation with those that were met: an environment
-that remembers more than its seed, as a wrapper with running statistics does, is found out.
+Each episode begins with a seed of its own, drawn from the pool's generator. Seeds and actions are
+the record of where the environments stand (see `episodes`): restoring plays the last whole episode
+and the current one again, and finds an environment out that remembers more than its seed.
 
 At an end the observation that ended the episode is handed out and the environment is reset at once:
 every transition is a real one, and `terminated` and `truncated` stay apart.
@@ -12,15 +10,31 @@ every transition is a real one, and `terminated` and `truncated` stay apart.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import gymnasium
 import numpy as np
 
 from .checkpoint import CheckpointError
-from .spaces import check_spaces
+from .contract import CheckedEnv, PolicyFault, close_all
+from .episodes import (
+    RECORDED,
+    ROUNDING,
+    Episode,
+    Record,
+    ResumeWarning,
+    difference,
+    pack,
+    replay,
+    stored_dtype,
+    unpack,
+    unpack_older,
+    versions,
+)
+from .spaces import as_actions, check_spaces
 
 Snapshot = tuple[dict[str, Any], dict[str, np.ndarray]]  # what JSON holds, and arrays
 
@@ -62,39 +76,51 @@ class Pool(Protocol):
     def snapshot(self) -> Snapshot:
         """Return what `restore` needs."""
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Stand where the pool stood when the snapshot was taken."""
+    def restore(self, snapshot: Snapshot) -> np.ndarray:
+        """Stand where the pool stood; return which environments (E,) begin an episode instead."""
+
+    def records(self, e: int = 0) -> list[Record]:
+        """Return the records of the last episodes of environment e that can be played again."""
 
     def close(self) -> None:
-        """Close the environments."""
+        """Close the environments; a second time, nothing."""
 
 
-@dataclass(eq=False)
-class Episode:
-    """What has to be played again to stand where an environment stands, and what it paid."""
+class ClosedAfterwards:
+    """What can be used in a `with` block, at whose end it is closed."""
 
-    seed: int
-    actions: list[Any]
-    rewards: list[float]
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        try:
+            self.close()
+        except Exception as closing:
+            if error is None:
+                raise
+            error.add_note(f"Closing failed, too: {closing!r}")  # the first error is the cause
 
 
-class EnvPool:
-    """A pool of single Gymnasium environments, stepped one after the other."""
+class EnvPool(ClosedAfterwards):
+    """A pool of single Gymnasium environments, stepped one after the other.
+
+    Used in a `with` block it is closed at the end. Raises `TypeError` for spaces that are not
+    supported; `ValueError` if there is no environment, the same one twice, or their spaces differ.
+    """
 
     def __init__(self, envs: Sequence[gymnasium.Env], rng: np.random.Generator) -> None:
-        if not envs:
-            raise ValueError("envs is empty; a pool needs at least one environment")
-        if len({id(env.unwrapped) for env in envs}) < len(envs):
-            raise ValueError("envs holds the same environment twice; each must be one of its own")
         self.envs, self.rng = list(envs), rng
-        check_spaces(self.envs[0])
-        spec = self.envs[0].spec
-        self.name = spec.id if spec is not None else type(self.envs[0].unwrapped).__name__
-        space = self.envs[0].action_space
-        self._box = space if isinstance(space, gymnasium.spaces.Box) else None
+        _require_alike(self.envs)
+        self._checked = [CheckedEnv(env, e) for e, env in enumerate(self.envs)]
+        self.name = self._checked[0].name
+        self._act_space = self.envs[0].action_space
+        self._stored = stored_dtype(self._act_space)
         self._episodes: list[list[Episode]] = [[] for _ in self.envs]  # the last one and this one
-        self._shape = self.envs[0].observation_space.shape or ()
-        self.obs = np.empty((len(self.envs), *self._shape))
+        self._closed = False
+        self.obs = np.empty((len(self.envs), *self._checked[0].shape), self._checked[0].dtype)
         for e in range(len(self.envs)):
             self._begin(e)
 
@@ -110,90 +136,159 @@ class EnvPool:
         n = len(self.envs)
         rew, ended = np.empty(n), np.zeros((2, n), bool)
         final_obs = np.empty_like(self.obs)
-        for e, action in enumerate(self._playable(act)):
-            episode = self._episodes[e][-1]
-            episode.actions.append(np.copy(action))  # an environment may change what it is given
-            obs, rew[e], ended[0, e], ended[1, e], _ = self.envs[e].step(action)
-            episode.rewards.append(rew[e])
-            final_obs[e] = self._shown(obs)
-        self.obs = final_obs.copy()
-        for e in np.flatnonzero(ended.any(axis=0)).tolist():
-            self._begin(e)
+        for e, action in enumerate(self._actions(act)):
+            stored = np.asarray(action, self._stored).tobytes()  # before it can be changed
+            final_obs[e], rew[e], ended[0, e], ended[1, e] = self._checked[e].step(action)
+            self._episodes[e][-1].add(stored, rew[e])
+        self.obs = final_obs
+        if ended.any():
+            self.obs = final_obs.copy()
+            for e in np.flatnonzero(ended.any(axis=0)).tolist():
+                self._begin(e)
         return Transition(rew, ended[0], ended[1], final_obs)
 
+    def records(self, e: int = 0) -> list[Record]:
+        """Return the records of environment e's last whole episode and of the current one.
+
+        One that was dropped for its length is left out.
+        """
+        own, shape = self._episodes[e], self._act_space.shape or ()
+        return [
+            episode.record(shape, self._stored, ended=episode is not own[-1])
+            for episode in own
+            if not episode.dropped
+        ]
+
     def snapshot(self) -> Snapshot:
-        seeds = [[episode.seed for episode in own] for own in self._episodes]
-        arrays = {"shown": self.obs.copy()}
-        for e, own in enumerate(self._episodes):
-            for k, episode in enumerate(own):
-                arrays[f"actions_{e}_{k}"] = np.array(episode.actions)
-                arrays[f"rewards_{e}_{k}"] = np.array(episode.rewards)
-        return {"seeds": seeds, "rng": self.rng.bit_generator.state}, arrays
+        gone = [own[-1].dropped for own in self._episodes]  # nothing to be restored
+        episodes, arrays = pack([[] if gone[e] else self.records(e) for e in range(len(gone))])
+        return {
+            "episodes": episodes,
+            "rng": self.rng.bit_generator.state,
+            "versions": versions(),
+        }, {**arrays, "shown": self.obs.copy()}
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: Snapshot) -> np.ndarray:
+        """Stand where the pool stood; return which environments (E,) begin an episode instead.
+
+        Those are the environments whose episode was too long to be recorded, and under other
+        versions those whose episode now ends earlier; `ResumeWarning` names them.
+
+        Raises `CheckpointError` if an environment does not do what it did. Where the versions of
+        Python, NumPy, Gymnasium or MuJoCo differ and the numbers by rounding alone, it goes on with
+        a `ResumeWarning`. `ValueError` if the snapshot is of another number of environments.
+        """
         record, arrays = snapshot
-        if len(record["seeds"]) != len(self.envs):
+        if "seeds" in record:
+            records = unpack_older(record["seeds"], arrays)
+        else:
+            records = unpack(record["episodes"], arrays, self._act_space)
+        if len(records) != len(self.envs):
             raise ValueError(
-                f"the snapshot is of {len(record['seeds'])} environments; got {len(self.envs)}"
+                f"the snapshot is of {len(records)} environments; got {len(self.envs)}"
             )
-        for e, seeds in enumerate(record["seeds"]):
-            self._episodes[e] = []
-            for k, seed in enumerate(seeds):
-                self._begin(e, seed)
-                self._play(e, arrays[f"actions_{e}_{k}"])
-                same = np.array_equal(
-                    self._episodes[e][-1].rewards, arrays[f"rewards_{e}_{k}"], equal_nan=True
-                )
-                if not same:
-                    raise self._strange(e, "pays other rewards than it did")
-            if not np.array_equal(self.obs[e], arrays["shown"][e]):
-                raise self._strange(e, "does not come back to where it was")
+        changed = _changes(record.get("versions"))
+        found = [self._replay(e, own, arrays["shown"][e]) for e, own in enumerate(records)]
+        for e, (what, _) in enumerate(found):
+            if what and not (what == ROUNDING and changed):
+                raise self._strange(e, what, changed)
         self.rng.bit_generator.state = record["rng"]
+        anew = np.array([begins for _, begins in found])
+        for e in np.flatnonzero(anew).tolist():
+            self._begin(e)
+        self._warn(anew, any(what for what, _ in found), changed)
+        return anew
 
-    def _play(self, e: int, actions: np.ndarray) -> None:
-        """Play the actions in environment e; what ended stays where it ended."""
-        episode = self._episodes[e][-1]
-        for action in self._as_actions(actions):
-            episode.actions.append(np.copy(action))
-            obs, reward, *_ = self.envs[e].step(action)
-            episode.rewards.append(float(reward))
-            self.obs[e] = self._shown(obs)
+    def _replay(self, e: int, records: list[Record], shown: np.ndarray) -> tuple[str, bool]:
+        """Play the records again; return what differs, and whether there is no episode to go on.
 
-    def _strange(self, e: int, what: str) -> CheckpointError:
+        Where the last record is missing or its replay ended early, the next step would be of an
+        episode that is over.
+        """
+        self._episodes[e], differs, last = [], "", None
+        for record in records:
+            last = replay(self._checked[e], record)
+            self._episodes[e].append(last.episode)
+            differs = difference(record, last) or differs
+            if differs not in ("", ROUNDING):
+                return differs, False
+        if last is None:
+            return "", True
+        self.obs[e] = last.obs
+        same = np.array_equal(last.obs, shown.astype(self.obs.dtype))
+        return differs or ("" if same else ROUNDING), last.ended_at is not None
+
+    def close(self) -> None:
+        """Close every environment, also where closing another one fails; a second time, nothing."""
+        closed, self._closed = self._closed, True
+        if not closed:
+            close_all(self._checked)
+
+    def _begin(self, e: int) -> None:
+        seed = int(self.rng.integers(2**31))
+        self.obs[e] = self._checked[e].reset(seed)
+        episode = Episode(seed, self.obs[e])
+        self._episodes[e] = [*self._episodes[e][-1:], episode]
+
+    def _actions(self, act: np.ndarray) -> list[Any]:
+        """What the environments take."""
+        if len(act) != len(self.envs):
+            raise ValueError(f"act must have {len(self.envs)} rows, one each; got {len(act)}")
+        try:
+            return as_actions(self._act_space, act)
+        except PolicyFault as fault:
+            raise PolicyFault(f"{fault}; {self.name} has not seen it") from None
+
+    def _strange(self, e: int, what: str, changed: str) -> CheckpointError:
+        what = "does not come back to where it was" if what == ROUNDING else what
         return CheckpointError(
             f"{self.name} cannot be resumed: environment {e}, with the same seeds and actions, "
             f"{what}. It remembers more than an episode's seed; of wrappers, those that "
-            "normalise by running statistics do"
+            f"normalise by running statistics do{changed and f' (and there is now {changed})'}"
         )
 
-    def close(self) -> None:
-        for env in self.envs:
-            env.close()
-
-    def _begin(self, e: int, seed: int | None = None) -> None:
-        seed = int(self.rng.integers(2**31)) if seed is None else seed
-        self._episodes[e] = [*self._episodes[e][-1:], Episode(seed, [], [])]
-        obs, _ = self.envs[e].reset(seed=seed)
-        self.obs[e] = self._shown(obs)
-
-    def _shown(self, obs: Any) -> np.ndarray:
-        """What an environment shows, unless it is of another shape than its space says."""
-        obs = np.asarray(obs)
-        if obs.shape != self._shape:
-            raise ValueError(
-                f"{self.name} shows an observation of shape {obs.shape}; "
-                f"its space says {self._shape}"
+    def _warn(self, anew: np.ndarray, rounded: bool, changed: str) -> None:
+        if rounded:
+            warnings.warn(
+                f"{self.name} gives other last bits than it did, with {changed}: the resumed run "
+                "goes on, and is not bit by bit the one that was interrupted",
+                ResumeWarning,
+                stacklevel=3,
             )
-        return obs
+        if anew.any():
+            numbers = ", ".join(map(str, np.flatnonzero(anew)))
+            warnings.warn(
+                f"environments {numbers} of {self.name} begin their episode anew: it was longer "
+                f"than the {RECORDED} steps that are recorded of one, or ends elsewhere now",
+                ResumeWarning,
+                stacklevel=3,
+            )
 
-    def _playable(self, act: np.ndarray) -> list[Any]:
-        """What the environments take: actions of a Box are brought within its bounds."""
-        if self._box is None:
-            return self._as_actions(act)
-        flat = act.reshape(len(act), *self._box.shape)
-        return self._as_actions(np.clip(flat, self._box.low, self._box.high))
 
-    def _as_actions(self, act: np.ndarray) -> list[Any]:
-        if self._box is None:
-            return [int(a) for a in act]
-        return list(act.astype(self._box.dtype, copy=False))
+def _require_alike(envs: Sequence[gymnasium.Env]) -> None:
+    """Raise unless there are environments, each its own, with the same supported spaces."""
+    if not envs:
+        raise ValueError("envs is empty; a pool needs at least one environment")
+    if len({id(env.unwrapped) for env in envs}) < len(envs):
+        raise ValueError("envs holds the same environment twice; each must be one of its own")
+    check_spaces(envs[0])
+    spaces = (envs[0].observation_space, envs[0].action_space)
+    for e, env in enumerate(envs):
+        if (env.observation_space, env.action_space) != spaces:
+            raise ValueError(
+                f"envs must have the same spaces; environment 0 has {spaces}, and environment {e} "
+                f"has {(env.observation_space, env.action_space)}"
+            )
+
+
+def _changes(before: dict[str, str] | None) -> str:
+    """Say which versions differ from those that a snapshot was taken with; "" if none."""
+    now = versions()
+    if before is None:  # an older npgkit did not note them
+        return ""
+    names = sorted(before.keys() | now.keys())
+    return ", ".join(
+        f"{name} {now.get(name, 'not loaded')} for {before.get(name, 'not loaded')}"
+        for name in names
+        if before.get(name) != now.get(name)
+    )

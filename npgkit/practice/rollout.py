@@ -16,16 +16,10 @@ import numpy as np
 from npgkit.policy import Policy
 from npgkit.validation import as_count, as_flags, as_floats, as_generator, as_scalar
 
+from .contract import LARGEST, EnvironmentFault
 from .pools import EnvPool, Pool, Transition
 
 Look = Callable[[np.ndarray], np.ndarray]
-
-LARGEST = 1e30
-"""The largest reward or observation taken: what is made of it has to fit into float32."""
-
-
-class EnvironmentFault(RuntimeError):
-    """A reward or an observation not finite or too large; the message names where it came from."""
 
 
 @dataclass(frozen=True, eq=False)

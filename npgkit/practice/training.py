@@ -32,7 +32,7 @@ from .pools import Pool
 from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for
-from .spaces import mlp_policy
+from .spaces import mlp_policy, warn_of_range
 from .value import Baseline
 
 METHODS = ("trpo", "npg", "vpg")
@@ -87,6 +87,7 @@ class Run:
         streams = np.random.SeedSequence(self.seed).spawn(3)
         start, self.rng, envs = (np.random.default_rng(stream) for stream in streams)
         self.pool: Pool = make_pool(env, settings.n_envs, envs, **env_options)
+        warn_of_range(self.pool.name, self.pool.single_action_space)
         self.policy: Policy = mlp_policy(*self._spaces(), settings.hidden)
         size = self.pool.obs.reshape(settings.n_envs, -1).shape[1]
         self.baseline = Baseline(
@@ -230,7 +231,8 @@ class Run:
         rng.bit_generator.state = record["rng"]
         prefix = "env_"
         env_arrays = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-        self.pool.restore((record["envs"], env_arrays))
+        anew = self.pool.restore((record["envs"], env_arrays))
+        returns[anew] = lengths[anew] = 0
         self.theta, self.phi, self.rng = theta, phi, rng
         self.moments = Moments(counts["moments_count"], mean, var)
         self.running.returns, self.running.lengths = returns, lengths
@@ -292,7 +294,7 @@ class Moments:
 
     def updated(self, obs: np.ndarray) -> Moments:
         """Return the moments with the rows of `obs` (n, size) counted in (Chan et al., 1979)."""
-        n, mean, var = len(obs), obs.mean(axis=0), obs.var(axis=0)
+        n, mean, var = len(obs), *(f(axis=0, dtype=np.float64) for f in (obs.mean, obs.var))
         total = self.count + n
         apart = mean - self.mean
         spread = (self.var * self.count + var * n + apart**2 * self.count * n / total) / total
