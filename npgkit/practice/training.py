@@ -107,7 +107,7 @@ class Run:
         look = moments.look if settings.normalise else _as_they_are
         rollout = collect(
             self.pool, self.policy, self.theta, settings.n_steps, self.rng,
-            look=look, running=self.running,
+            normalise_obs=look, running=self.running,
         )  # fmt: skip
         obs = look(rollout.rows(rollout.obs))
         values, next_values = self._values(rollout, obs, look)
@@ -255,7 +255,7 @@ class Run:
         next_values[:-1] = values[1:]
         ahead = rollout.truncated.copy()
         ahead[-1] = True  # the rollout's end is an end of looking, too
-        final = look(rollout.final_obs[ahead])
+        final = look(rollout.final_obs_at(ahead))
         next_values[ahead] = self.baseline.predict(self.phi, final)
         return values, next_values
 
