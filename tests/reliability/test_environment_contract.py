@@ -13,6 +13,7 @@ import npgkit
 from npgkit import EnvironmentFault, PolicyFault, collect, mlp_policy
 from npgkit.__main__ import main
 from npgkit.practice.contract import LARGEST, CheckedEnv, is_environments_own, is_usable, usable
+from npgkit.practice.environments import make_env, make_pool
 from npgkit.practice.pools import EnvPool
 
 ZEROS = np.zeros(2, np.float32)
@@ -235,6 +236,20 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+def test_what_a_maker_raises_passes_with_a_note_and_a_typing_error_without():
+    def broken():
+        raise OSError("no licence")
+
+    with pytest.raises(OSError, match="no licence") as raised:
+        make_env(broken)
+    assert is_environments_own(raised.value)
+    assert "the maker of <function" in raised.value.__notes__[0]
+    for unknown in ("CartPoole-v1", "CartPole-v99", "no_such_module:Env-v0", "not an id"):
+        with pytest.raises((gymnasium.error.Error, ModuleNotFoundError)) as raised:
+            make_env(unknown)
+        assert not is_environments_own(raised.value)
+
+
 def test_the_command_prints_the_traceback_of_an_environments_error(tmp_path, capsys):
     gymnasium.register("Scripted-v0", lambda: Scripted(step=ValueError("no such joint")))
     try:
@@ -246,6 +261,11 @@ def test_the_command_prints_the_traceback_of_an_environments_error(tmp_path, cap
     assert "Traceback" in told
     assert "in play" in told
     assert "ValueError: no such joint\nRaised by the environment itself: step of env" in told
+
+
+def test_the_command_says_an_unknown_id_in_one_line(tmp_path, capsys):
+    assert main(["train", "CartPoole-v1", "--out", str(tmp_path)]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 # What goes in -----------------------------------------------------------------------------------
@@ -302,6 +322,193 @@ def test_large_finite_actions_are_cut_at_the_bounds_or_passed():
 def test_actions_for_another_number_of_environments_are_refused(rows):
     with pytest.raises(ValueError, match=f"act must have 2 rows, one each; got {rows}"):
         EnvPool(two(), rng()).step(np.zeros(rows, int))
+
+
+# Closed on every path ---------------------------------------------------------------------------
+
+
+class Counted(Scripted):
+    """Knows how many of it are open."""
+
+    open = made = 0
+
+    def __init__(self, **script):
+        super().__init__(**script)
+        Counted.open += 1
+        Counted.made += 1
+
+    def close(self):
+        Counted.open -= 1
+        super().close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_open(monkeypatch):
+    monkeypatch.setattr(Counted, "open", 0)
+    monkeypatch.setattr(Counted, "made", 0)
+
+
+class Refused(Counted):
+    action_space = spaces.Text(3)
+
+
+def third(**script):
+    """A maker whose third environment keeps to the script."""
+    return lambda: Counted(**script) if Counted.made == 2 else Counted()
+
+
+def raising():
+    if Counted.made == 2:
+        raise OSError("no more seats")
+    return Counted()
+
+
+def other_spaces():
+    env = Counted()
+    if Counted.made == 3:
+        env.observation_space = spaces.Box(-1, 1, (3,), np.float32)
+    return env
+
+
+ONE = []
+
+
+def the_same():
+    ONE.extend([] if ONE else [Counted()])
+    return ONE[0]
+
+
+def vector():
+    return gymnasium.vector.SyncVectorEnv([Counted, Counted])
+
+
+FAILING = {
+    "the maker fails": (raising, OSError, "no more seats"),
+    "a reset fails": (third(reset=ValueError("no joint")), ValueError, "no joint"),
+    "a reset breaks the contract": (third(reset=ZEROS), EnvironmentFault, "obs, dict"),
+    "a reset and a close fail": (
+        third(reset=ValueError("no joint"), close=OSError("stuck")), ValueError, "no joint",
+    ),
+    "refused spaces": (Refused, TypeError, "the action space must be"),
+    "other spaces": (other_spaces, ValueError, "envs must have the same spaces; .*environment 2 h"),
+    "a vector environment": (vector, TypeError, "made is a vector environment, gymnasium.vector"),
+    "interrupted": (third(reset=KeyboardInterrupt("stop")), KeyboardInterrupt, "stop"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("maker", "kind", "message"), FAILING.values(), ids=FAILING)
+def test_a_pool_that_cannot_be_made_leaves_nothing_open(maker, kind, message):
+    with pytest.raises(kind, match=message):
+        make_pool(maker, 4, rng())
+    assert Counted.made > 0
+    assert Counted.open == 0
+
+
+def test_the_same_environment_twice_is_named_and_closed():
+    ONE.clear()
+    with pytest.raises(ValueError, match="env must make a new environment at each call"):
+        make_pool(the_same, 3, rng())
+    assert ONE[0].closed > 0
+
+
+def test_one_environment_alone_may_be_the_same_each_time():
+    ONE.clear()
+    first = make_env(the_same)
+    with make_pool(the_same, 1, rng(), first=first) as pool:
+        pool.step(np.zeros(1, int))
+    assert first.closed == 1
+
+
+def test_the_first_environment_is_used_and_no_other_is_made_for_it():
+    first = make_env(Counted)
+    with make_pool(Counted, 3, rng(), first=first) as pool:
+        assert Counted.made == 3
+        assert pool.envs[0] is first
+    assert Counted.open == 0
+
+
+def test_a_first_environment_is_closed_where_the_pool_cannot_be_made():
+    first = make_env(Counted)
+    with pytest.raises(ValueError, match="n_envs must be at most"):
+        make_pool(Counted, 10**6, rng(), first=first)
+    assert Counted.open == 0
+
+
+def test_a_first_pole_is_closed_where_its_vector_form_is_used():
+    first = make_env("CartPole-v1")
+    closed = []
+    first.unwrapped.close = lambda: closed.append(1)
+    make_pool("CartPole-v1", 2, rng(), first=first)
+    assert closed == [1]
+
+
+def test_a_close_that_fails_does_not_keep_others_open():
+    envs = [Counted(close=OSError("a")), Counted(), Counted(close=ValueError("b"))]
+    pool = EnvPool(envs, rng())
+    with pytest.raises(OSError, match="a") as raised:
+        pool.close()
+    assert Counted.open == 0
+    assert any("ValueError('b')" in note for note in raised.value.__notes__)
+    pool.close()
+    assert [env.closed for env in envs] == [1, 1, 1]
+
+
+def test_an_error_in_a_with_block_is_not_hidden_by_one_of_closing():
+    with pytest.raises(ZeroDivisionError) as raised, EnvPool(two(close=OSError("a")), rng()):
+        raise ZeroDivisionError
+    assert any("OSError('a')" in note for note in raised.value.__notes__)
+
+
+def test_a_pool_handed_over_is_left_open_by_a_rollout():
+    envs = [Counted(step=ValueError("x")), Counted()]
+    with pytest.raises(ValueError, match="x"):
+        played(envs)
+    assert Counted.open == 2
+
+
+# What is no maker of environments ---------------------------------------------------------------
+
+WANTED = "env must be an id or a function that makes one single environment"
+NO_MAKERS = {
+    "an environment": (lambda: Scripted(), r"got an environment, .*Scripted, .* function"),
+    "a vector environment": (
+        lambda: gymnasium.make_vec("CartPole-v1", 2), "got a vector environment, gymnasium",
+    ),
+    "None": (lambda: None, "got None"),
+    "a number": (lambda: 3, "got 3"),
+    "a specification": (lambda: gymnasium.spec("CartPole-v1"), "EnvSpec"),
+    "a maker of None": (lambda: lambda: None, "what it made is None, of type builtins.NoneType"),
+    "a maker of an id": (lambda: lambda: "CartPole-v1", "what it made is 'CartPole-v1'"),
+    "a maker of a list": (lambda: lambda: [Scripted()], "what it made is"),
+    "a maker of a stranger": (lambda: lambda: Stranger(), "what it made is .*Stranger"),
+}  # fmt: skip
+
+
+class Stranger:
+    """Looks like an environment, and is none of Gymnasium's."""
+
+    observation_space, action_space = Scripted.observation_space, Scripted.action_space
+    spec, unwrapped = None, property(lambda self: self)
+
+
+@pytest.mark.parametrize(("make", "message"), NO_MAKERS.values(), ids=NO_MAKERS)
+def test_what_is_no_maker_of_one_environment_is_refused(make, message):
+    with pytest.raises(TypeError, match=WANTED + ".*" + message):
+        make_env(make())
+
+
+class Bare(gymnasium.Env):
+    """Has forgotten its spaces."""
+
+
+def test_an_environment_without_a_space_is_refused_by_name():
+    with pytest.raises(TypeError, match="Bare has no observation_space"):
+        make_env(Bare)
+
+
+def test_options_for_a_function_are_refused():
+    with pytest.raises(TypeError, match=r"options go to gymnasium.make .*\['g'\]"):
+        make_env(Scripted, g=1.0)
 
 
 def test_checked_calls_count_the_steps_of_each_episode():

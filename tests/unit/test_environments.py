@@ -1,5 +1,6 @@
 """Pools of environments: real transitions, seeds of their own, put down and taken up."""
 
+import dataclasses
 import json
 
 import gymnasium
@@ -9,7 +10,7 @@ from gymnasium import spaces
 
 from npgkit import CheckpointError
 from npgkit.practice.cartpole import CartPolePool
-from npgkit.practice.environments import make_pool
+from npgkit.practice.environments import MOST, make_pool
 from npgkit.practice.pools import EnvPool
 
 
@@ -305,6 +306,53 @@ def test_a_pool_is_made_of_an_id_or_of_a_function_and_knows_its_name():
     assert pool.name == "Recorder"
     assert pool.envs[0] is not pool.envs[1]
     assert make_pool(lambda: gymnasium.make("Acrobot-v1"), 1, rng()).name == "Acrobot-v1"
+
+
+REGISTERED = {
+    "as Gymnasium does": ({}, CartPolePool),
+    "with fewer steps": ({"max_episode_steps": 50}, EnvPool),
+    "without a limit": ({"max_episode_steps": None}, EnvPool),
+    "of another class": ({"entry_point": lambda: Recorder(spaces.Discrete(2))}, EnvPool),
+    "with another reward": ({"kwargs": {"sutton_barto_reward": True}}, EnvPool),
+    "with a wrapper": (
+        {"additional_wrappers": (gymnasium.wrappers.NormalizeReward.wrapper_spec(),)}, EnvPool,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "kind"), REGISTERED.values(), ids=REGISTERED)
+def test_poles_are_vectorised_only_while_their_id_is_gymnasiums(change, kind, monkeypatch):
+    spec = dataclasses.replace(gymnasium.spec("CartPole-v1"))
+    for name, value in change.items():
+        setattr(spec, name, value)
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
+    with make_pool("CartPole-v1", 2, rng()) as pool:
+        assert type(pool) is kind
+        assert pool.obs.shape[0] == 2
+
+
+def test_poles_that_are_not_gymnasiums_keep_to_what_is_registered(monkeypatch):
+    spec = dataclasses.replace(gymnasium.spec("CartPole-v1"))
+    spec.max_episode_steps = 5
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
+    pool = make_pool("CartPole-v1", 1, rng())
+    assert [bool(pool.step(np.array([t % 2])).truncated[0]) for t in range(5)] == [False] * 4 + [
+        True
+    ]
+
+
+TOO_MANY = {
+    "one too many": (MOST + 1, "n_envs must be at most 65536.*; got 65537"),
+    "a million": (10**6, "n_envs must be at most 65536.* got 1000000, which would need 3.81 GiB"),
+    "a number beyond floats": (10**400, "n_envs must be at most 65536"),
+}
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+@pytest.mark.parametrize(("n", "message"), TOO_MANY.values(), ids=TOO_MANY)
+def test_more_environments_than_can_be_are_refused_at_once(env, n, message):
+    with pytest.raises(ValueError, match=message):
+        make_pool(env, n, rng())
 
 
 def test_closing_a_pool_closes_every_environment():
