@@ -24,10 +24,13 @@ import numpy as np
 LARGEST = 1e30
 """The largest reward or observation taken: what is computed from it has to fit into float32."""
 
-OLD_GYM = (
-    "Gymnasium's step returns (obs, reward, terminated, truncated, info); the four values of gym "
-    "before 0.26 hide whether an episode was cut: the package shimmy makes a Gymnasium environment "
-    "of an old one (gymnasium.make('GymV21Environment-v0', env_id=...))"
+OLDER = (
+    "for an environment of gym before 0.26, the package shimmy makes a Gymnasium environment of it "
+    "(gymnasium.make('GymV21Environment-v0', env_id=...))"
+)
+FOUR_VALUES = (
+    "Gymnasium's step returns (obs, reward, terminated, truncated, info), which tells an end from "
+    f"a cut; {OLDER}"
 )
 _NOTE = "Raised by the environment itself:"
 
@@ -83,6 +86,8 @@ class CheckedEnv:
             found = self.env.reset(seed=seed)
         except Exception as error:
             note_environments_own(error, f"reset of {self._where()}")
+            if isinstance(error, TypeError) and "'seed'" in str(error):
+                error.add_note(f"Gymnasium's reset takes seed= and options=; {OLDER}")
             raise
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
             raise self._fault(
@@ -101,7 +106,7 @@ class CheckedEnv:
             raise
         if not isinstance(found, tuple) or len(found) != 5:
             old = isinstance(found, tuple) and len(found) == 4
-            wanted = OLD_GYM if old else "it returns (obs, reward, terminated, truncated, info)"
+            wanted = FOUR_VALUES if old else "it returns (obs, reward, terminated, truncated, info)"
             raise self._fault(f"the step returned {_described(found)}", wanted)
         obs, reward, terminated, truncated, _ = found
         # Almost all environments return just these types; the rest takes the longer way.

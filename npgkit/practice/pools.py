@@ -11,6 +11,7 @@ every transition is a real one, and `terminated` and `truncated` stay apart.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -86,11 +87,12 @@ class Pool(Protocol):
         """Close the environments; a second time, nothing."""
 
 
-class ClosedAfterwards:
+class ClosedAfterwards(ABC):
     """What can be used in a `with` block, at whose end it is closed."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Close it; a second time, nothing."""
 
     def __enter__(self) -> Self:
         return self

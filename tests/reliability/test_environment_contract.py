@@ -236,6 +236,20 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+class Old(Scripted):
+    """Its reset is the one of gym before 0.26."""
+
+    def reset(self):
+        return ZEROS
+
+
+def test_a_reset_without_a_seed_is_told_what_gymnasium_asks_for():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'seed'") as raised:
+        EnvPool([Old()], rng())
+    assert is_environments_own(raised.value)
+    assert "reset takes seed= and options=; for an environment of gym" in raised.value.__notes__[1]
+
+
 def test_what_a_maker_raises_passes_with_a_note_and_a_typing_error_without():
     def broken():
         raise OSError("no licence")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from npgkit import CheckpointError
-from npgkit.practice import episodes, pools
+from npgkit import CheckpointError, train
+from npgkit.practice import checkpoint, episodes, pools
 from npgkit.practice.environments import make_pool
 from npgkit.practice.episodes import FIRST, ROUNDING, ResumeWarning, reproduces, stored_dtype
 from npgkit.practice.pools import EnvPool
@@ -145,6 +145,15 @@ def test_a_long_episode_before_a_short_one_is_left_out(short):
     assert [len(record.actions) for record in pool.records()] == [5]
     np.testing.assert_array_equal(other.restore(pool.snapshot()), [False])
     np.testing.assert_array_equal(other.obs, pool.obs)
+
+
+def test_a_training_counts_an_episode_that_begins_anew_from_its_beginning(short, tmp_path):
+    options = {"seed": 0, "n_envs": 2, "n_steps": 30, "hidden": (4,), "value_hidden": (4,)}
+    list(train(Endless, total_steps=60, directory=tmp_path, **options))
+    with pytest.warns(ResumeWarning):
+        records = train(Endless, total_steps=120, directory=tmp_path, resume=True, **options)
+    list(records)
+    np.testing.assert_array_equal(checkpoint.load(tmp_path)[1]["running_lengths"], 30)
 
 
 # An older layout --------------------------------------------------------------------------------
