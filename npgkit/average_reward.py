@@ -1,6 +1,6 @@
-"""Average reward: what a policy earns per step for ever, with no discount.
+"""Average reward: what a policy earns per step in the long run, without a discount.
 
-Layer 4, beside `steps`. If the chain P_pi has one closed class, its shares of time tend to one
+If the chain P_pi has one closed class, its shares of time tend to one
 distribution rho whatever the start:
 
     rho P_pi = rho,   J_bar = rho . R_pi,   h - P_pi h = R_pi - J_bar,   rho . h = 0,
@@ -17,12 +17,14 @@ from __future__ import annotations
 import numpy as np
 
 from .batch import Batch
-from .mdp import MDP, Values
-from .objectives import action_probabilities, table_batch
+from .floating import quiet
+from .mdp import MDP, Values, chain
+from .objectives import table_batch, table_of
 from .policy import Policy
 from .validation import as_distribution
 
 
+@quiet
 def stationary(P_pi: np.ndarray) -> np.ndarray:
     """Return rho (S,), the share of time that the chain P_pi (S, S) spends in each state.
 
@@ -43,6 +45,7 @@ def stationary(P_pi: np.ndarray) -> np.ndarray:
     return rho
 
 
+@quiet
 def average_reward(mdp: MDP, pi: np.ndarray) -> float:
     """Return J_bar = rho . R_pi, the reward per step of `pi` (S, A) in the long run.
 
@@ -50,10 +53,11 @@ def average_reward(mdp: MDP, pi: np.ndarray) -> float:
     than one closed class.
     Implements: eq. (eq-average-reward), chapter 10.
     """
-    pi, P_pi, R_pi = _chain(mdp, pi)
+    pi, P_pi, R_pi = chain(mdp, pi)
     return float(stationary(P_pi) @ R_pi)
 
 
+@quiet
 def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     """Return h (S,) as `V`, and Q and A = Q - h (S, A), in units of reward.
 
@@ -63,10 +67,11 @@ def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     Raises `ValueError` as `average_reward` does.
     Implements: eq. (eq-poisson), chapter 10.
     """
-    pi, P_pi, R_pi = _chain(mdp, pi)
+    pi, P_pi, R_pi = chain(mdp, pi)
     return _differential(mdp, P_pi, R_pi, stationary(P_pi))
 
 
+@quiet
 def average_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
     """Return the MDP under pi_theta as a batch: all (s, a), weighted by rho(s) pi(a|s).
 
@@ -77,16 +82,10 @@ def average_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
     closed class.
     Implements: eq. (eq-average-gradient), chapter 10.
     """
-    pi, P_pi, R_pi = _chain(mdp, action_probabilities(policy, theta, mdp.n_states))
+    pi, P_pi, R_pi = chain(mdp, table_of(policy, theta, mdp))
     rho = stationary(P_pi)
     advantage = _differential(mdp, P_pi, R_pi, rho).A
     return table_batch(policy, theta, rho[:, None] * pi, advantage)
-
-
-def _chain(mdp: MDP, pi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return pi checked, P_pi (S, S) and R_pi (S,)."""
-    pi = as_distribution("pi", pi, (mdp.n_states, mdp.n_actions))
-    return pi, np.einsum("sa,sat->st", pi, mdp.P), np.einsum("sa,sa->s", pi, mdp.R)
 
 
 def _differential(mdp: MDP, P_pi: np.ndarray, R_pi: np.ndarray, rho: np.ndarray) -> Values:
@@ -116,8 +115,8 @@ def _closed_class(P: np.ndarray) -> np.ndarray:
 def _eliminate(P: np.ndarray) -> np.ndarray:
     """Return the stationary distribution of an irreducible chain: states go one by one.
 
-    A state taken out is replaced by the detours through it; put back, it gets the share of time
-    that flows into it over the share of a visit's time at which it is left.
+    Eliminating a state adds its two-step paths to the transitions between the others. Put back in
+    reverse order, it gets what flows into it over the probability of leaving it.
     """
     P = P.copy()
     S = len(P)

@@ -1,11 +1,12 @@
 """A batch: weighted rows of (observation, action, advantage).
 
-Layer 0. Every expectation of the book is a weighted sum over rows,
+Every expectation of the book is a weighted sum over rows,
 
     E[f] ~ sum_i weights_i f(obs_i, act_i),        sum_i weights_i = 1.
 
 For a tabular MDP the rows are all pairs (s, a) with weight d(s) pi(a|s) and the sum is exact; for
-sampled data they are the transitions with weight 1/n. Nothing downstream knows the difference.
+sampled data they are the transitions with weight 1/n. The functions that read a batch treat both
+alike.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .floating import quiet
 from .validation import as_distribution, as_floats
 
 
@@ -51,6 +53,7 @@ class Batch:
     weights: np.ndarray = None  # type: ignore[assignment]  # filled in below
     logp: np.ndarray | None = None
 
+    @quiet
     def __post_init__(self) -> None:
         adv = as_floats("adv", self.adv, ("n",))
         n = len(adv)

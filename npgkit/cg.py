@@ -1,14 +1,18 @@
 """Conjugate gradients: solve A x = b for a symmetric positive semidefinite A, by products alone.
 
-Layer 1. Minimising q(x) = x'Ax/2 - b'x along directions p_0, p_1, ... with p_i' A p_j = 0 needs one
-product with A an iteration (Hestenes and Stiefel, 1952):
+Minimising q(x) = x'Ax/2 - b'x along directions p_0, p_1, ... with p_i' A p_j = 0 takes one product
+with A an iteration (Hestenes and Stiefel, 1952):
 
-    alpha = r'z / p'Ap,   x += alpha p,   r -= alpha Ap,
-    z = M r,              beta = r'z / (last r'z),   p = z + beta p.
+    z = M r,              beta = r'z / (last r'z),   p = z + beta p,
+    alpha = r'z / p'Ap,   x += alpha p,              r -= alpha Ap.
 
-The loop is guarded where the textbook's is not: what cannot be solved ends with a status that says
-why, at the best iterate met; x is never NaN, and `converged` is only said of a residual
-that was computed afresh from b - A x.
+Unlike the textbook's loop this one ends with a status that says why, at the best iterate met, where
+the system cannot be solved: x is never NaN, and `converged` is said only of a residual that was
+computed afresh from b - A x.
+
+The residual of the solution that a precision can hold is not 0: b - A x is computed with an error
+of a few eps (norm(A) norm(x) + norm(b)), and CG gets that far and no farther (Greenbaum, 1997). A
+tolerance below that is pursued as far as rounding allows, and the status says so.
 """
 
 from __future__ import annotations
@@ -16,20 +20,41 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from .floating import coarsest_eps, quiet
 from .validation import as_count, as_floats, as_scalar
 
-CONVERGED = "converged"
-STOPPED = "max_iter reached"
-NEGATIVE_CURVATURE = "negative curvature: A is not positive semidefinite"
-ZERO_CURVATURE = "zero curvature: A is singular and b is not in its range"
-NOT_SYMMETRIC = "A is not symmetric"
-NOT_FINITE = "not finite: a product with A or M overflowed or gave NaN"
-BAD_PRECONDITIONER = "M is not positive definite"
-STAGNATED = "stagnated: rounding keeps the residual above the tolerance"
+
+class Status(StrEnum):
+    """How `conjugate_gradient` ended: what is the case and, unless it converged, what to do."""
+
+    CONVERGED = "converged"
+    STOPPED = "max_iter reached: allow more iterations, a larger rtol, or give M"
+    ROUNDING = (
+        "as near as rounding allows: the residual is above the tolerance, and no smaller in this "
+        "precision; use float64, a larger rtol, or damping"
+    )
+    STAGNATED = (
+        "stagnated: the residual stays above the tolerance and above rounding; check that products "
+        "with A are symmetric and as precise as b"
+    )
+    NEGATIVE_CURVATURE = "negative curvature: A is not positive semidefinite; add damping"
+    ZERO_CURVATURE = "zero curvature: A is singular and b is not in its range; add damping"
+    NOT_SYMMETRIC = "A is not symmetric: check its products, u'(A v) has to equal v'(A u)"
+    NOT_FINITE = "not finite: a product with A or M overflowed or gave NaN; rescale them"
+    BAD_PRECONDITIONER = "M is not positive definite: leave it out, or use its diagonal"
+
+
+HELD = 256
+"""A relative residual of so many eps counts as converged when less is asked for: what rounding
+leaves of b - A x where norm(A) norm(x) is up to some hundred times norm(b)."""
+
+BACKWARD = 16
+"""Backward errors of so many eps are rounding; the best iterate of CG has 1 to 4."""
 
 Product = Callable[[np.ndarray], np.ndarray]
 
@@ -42,10 +67,10 @@ class CGResult:
     ----------
     x : array (n,)
         The last iterate; after a fault, the one of least residual.
-    status : str
-        "converged", or the reason in words.
+    status : Status
+        "converged", or the reason in words and what to do about it.
     converged : bool
-        Whether norm(b - A x) <= max(rtol norm(b), atol).
+        Whether norm(b - A x) <= max(rtol norm(b), atol), rtol being at least 256 eps.
     iterations : int
         Iterations that led to x; one product with A each.
     residuals : array (iterations + 1,)
@@ -55,13 +80,21 @@ class CGResult:
     """
 
     x: np.ndarray
-    status: str
+    status: Status
     converged: bool
     iterations: int
     residuals: np.ndarray
     xAx: float
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether x solves the system: converged, or half the digits and no more to be had."""
+        half = float(np.sqrt(coarsest_eps(self.x))) * self.residuals[0]
+        at_rounding = self.status == Status.ROUNDING and self.residuals[-1] <= half
+        return self.converged or bool(at_rounding)
 
+
+@quiet
 def conjugate_gradient(
     A: Any,
     b: np.ndarray,
@@ -75,21 +108,25 @@ def conjugate_gradient(
 ) -> CGResult:
     """Solve A x = b by conjugate gradients.
 
-    On a singular A with b in its range, started at 0, x is the solution of least norm.
+    On a singular A with b in its range, started at 0, x is the solution of least norm. If b is 0
+    then so is x, whatever x0.
 
     Parameters
     ----------
-    A : array (n, n), or anything with `.matvec` or `@`
-        Symmetric positive semidefinite.
+    A : array (n, n), a function v -> A v, or anything with `.matvec` or `@`
+        Symmetric positive semidefinite. The dtype of an operator, if it has one, says how precise
+        its products are.
     b : array (n,)
         The right-hand side; float32 keeps the arithmetic in float32.
     x0 : array (n,), optional
         Where to start; 0 when left out. Neither it nor b is changed.
     rtol, atol : float
-        Stop once norm(b - A x) <= max(rtol norm(b), atol).
+        Stop once norm(b - A x) <= max(rtol norm(b), atol). Where rounding keeps the residual from
+        that, 256 eps norm(b) counts as converged, eps being that of the least precise of A and b:
+        3e-5 in float32, 6e-14 in float64.
     max_iter : int, optional
         At most this many iterations; 10 n when left out.
-    M : array (n, n), or anything with `.matvec` or `@`, optional
+    M : array (n, n), a function, or anything with `.matvec` or `@`, optional
         A symmetric positive definite approximation of the *inverse* of A.
     callback : function, optional
         Called with a copy of x after each iteration.
@@ -112,109 +149,112 @@ def conjugate_gradient(
     x = np.zeros_like(b) if x0 is None else as_floats("x0", x0, b.shape).astype(b.dtype)
     rtol, atol = as_scalar("rtol", rtol, at_least=0.0), as_scalar("atol", atol, at_least=0.0)
     limit = 10 * len(b) if max_iter is None else as_count("max_iter", max_iter, at_least=0)
+    eps = coarsest_eps(b, A)
+    if not b.any():
+        x = np.zeros_like(b)
 
     unit = _power_of_two(b)  # so that norms neither overflow nor vanish; exact in floating point
     b, x = b / unit, x / unit
-    tolerance = max(rtol * _norm(b), atol / unit)
-    tell = None if callback is None else lambda iterate: callback(iterate * unit)
-    with np.errstate(over="ignore", invalid="ignore"):
-        r = b - A_times(x) if x.any() else b
-        if not np.isfinite(_norm(r)):
-            x, r, residuals, status = np.zeros_like(b), b, [_norm(b)], NOT_FINITE
-        else:
-            residuals, status = [_norm(r)], CONVERGED if _norm(r) <= tolerance else ""
-        while not status:
-            start = residuals[-1]
-            x, r, status = _descend(A_times, x, r, residuals, tolerance, limit, M_times, tell)
-            if not status:  # r was updated, not computed: ask for the true residual
-                r = b - A_times(x)
-                residuals[-1] = _norm(r)
-                if residuals[-1] <= tolerance:
-                    status = CONVERGED
-                elif not residuals[-1] < 0.5 * start:
-                    status = STAGNATED
-        return CGResult(
-            x=x * unit,
-            status=status,
-            converged=status == CONVERGED,
-            iterations=len(residuals) - 1,
-            residuals=np.array(residuals) * unit,
-            xAx=float(x @ (b - r) * np.float64(unit) * unit),
-        )
+    size = _norm(b)
+    tolerance = max(rtol * size, atol / unit)
+    target = max(tolerance, float(np.finfo(b.dtype).eps) * size)  # below that r means nothing
+    r = b - A_times(x) if x.any() else b
+    residuals, status = [_norm(r)], None
+    if not np.isfinite(residuals[0]):
+        x, r, residuals, status = np.zeros_like(b), b, [size], Status.NOT_FINITE
+    elif residuals[0] <= tolerance:
+        status = Status.CONVERGED
 
-
-def _descend(
-    A: Product,
-    x: np.ndarray,
-    r: np.ndarray,
-    residuals: list[float],
-    tolerance: float,
-    limit: int,
-    M: Product,
-    tell: Callable[[np.ndarray], object] | None,
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """Iterate from x, where r = b - A x, until the residual meets the tolerance ("") or a fault.
-
-    After a fault the iterate of least residual is the one returned, and `residuals` ends with it.
-    """
-    p, rz, scale = np.zeros_like(r), 1.0, 0.0
-    best = len(residuals), x, r
-    fault = ""
-    while residuals[-1] > tolerance:
+    best, computed = (0, x, r), residuals[0]
+    p, rz, largest = np.zeros_like(r), 1.0, 0.0
+    while status is None:
         if len(residuals) > limit:
-            return x, r, STOPPED
-        z = M(r)
+            status = Status.STOPPED
+            break
+        z = M_times(r)
         rz_last, rz = rz, float(r @ z)
-        if not rz > 0:
-            fault = BAD_PRECONDITIONER if rz < 0 else STAGNATED if rz == 0 else NOT_FINITE
-            break
         p_last, p = p, z + (rz / rz_last) * p
-        Ap = A(p)
-        curvature, length = float(p @ Ap), float(p @ p)
-        rayleigh = curvature / length if length else 0.0
-        scale = max(scale, abs(rayleigh))
-        fault = _fault(rayleigh, scale, float(np.finfo(r.dtype).eps))
-        if len(residuals) == 2 and not _conjugate(p_last, p, Ap, scale, residuals):
-            fault = NOT_SYMMETRIC
-        if fault:
+        Ap = A_times(p)
+        largest = max(largest, abs(_rayleigh(p, Ap)))
+        status = _breakdown(rz, p_last, p, Ap, largest, residuals, eps)
+        if status:
             break
-        alpha = rz / curvature
+        alpha = rz / float(p @ Ap)
         x, r = x + alpha * p, r - alpha * Ap
         if not (np.isfinite(_norm(r)) and np.isfinite(x).all()):
-            fault = NOT_FINITE
+            status = Status.NOT_FINITE
             break
         residuals.append(_norm(r))
         if residuals[-1] <= min(residuals):
-            best = len(residuals), x, r
-        if tell is not None:
-            tell(x)
-    if not fault:
-        return x, r, ""
-    end, x, r = best
-    del residuals[end:]
-    return x, r, fault
+            best = len(residuals) - 1, x, r
+        if callback is not None:
+            callback(x * unit)
+        if residuals[-1] <= target:
+            r = b - A_times(x)  # so far it was updated, not computed
+            residuals[-1] = _norm(r)
+            status = _on_arrival(residuals[-1], computed, tolerance)
+            best, computed = (len(residuals) - 1, x, r), residuals[-1]
+            p, rz = np.zeros_like(r), 1.0  # if not there yet, begin again from here
+
+    if status not in (Status.CONVERGED, Status.STOPPED):
+        end, x, r = best
+        del residuals[end + 1 :]
+    rounding = BACKWARD * eps * (largest * _norm(x) + size)
+    cut_short = status == Status.STOPPED and max_iter is not None
+    if status != Status.CONVERGED and not cut_short and residuals[-1] <= rounding:
+        true = b - A_times(x)
+        if _norm(true) <= rounding:
+            r, residuals[-1] = true, _norm(true)
+            status = Status.CONVERGED if _norm(r) <= HELD * eps * size else Status.ROUNDING
+    return CGResult(
+        x=x * unit,
+        status=status,
+        converged=status == Status.CONVERGED,
+        iterations=len(residuals) - 1,
+        residuals=np.array(residuals) * unit,
+        xAx=float(x @ (b - r) * np.float64(unit) * unit),
+    )
 
 
-def _fault(rayleigh: float, scale: float, eps: float) -> str:
-    """Judge p'Ap / p'p beside the largest value met, below whose rounding it means nothing."""
-    if not np.isfinite(rayleigh):
-        return NOT_FINITE
-    if rayleigh < -4 * eps * scale:
-        return NEGATIVE_CURVATURE
-    return ZERO_CURVATURE if rayleigh <= 4 * eps * scale else ""
+def _on_arrival(residual: float, last_computed: float, tolerance: float) -> Status | None:
+    """Judge a computed residual where the updated one met the tolerance; None is to go on."""
+    if residual <= tolerance:
+        return Status.CONVERGED
+    return None if residual < 0.5 * last_computed else Status.STAGNATED
 
 
-def _conjugate(
-    p_last: np.ndarray, p: np.ndarray, Ap: np.ndarray, scale: float, residuals: list[float]
-) -> bool:
-    """Whether p_last'Ap is 0 up to rounding, as symmetry makes it.
+def _breakdown(
+    rz: float,
+    p_last: np.ndarray,
+    p: np.ndarray,
+    Ap: np.ndarray,
+    largest: float,
+    residuals: list[float],
+    eps: float,
+) -> Status | None:
+    """Return what keeps the recurrence from going on along p, or None.
 
-    Asked once, at the second product, and only while the residual is still more than rounding.
+    p'Ap / p'p is judged beside the `largest` met, below whose rounding it means nothing. That
+    p_last'Ap is 0, as symmetry makes it, is asked once, at the second product, and only while the
+    residual is still more than rounding.
     """
-    rounding = float(np.sqrt(np.finfo(p.dtype).eps))
-    if residuals[-1] <= rounding * residuals[0]:
-        return True
-    return abs(float(p_last @ Ap)) <= rounding * scale * _norm(p_last) * _norm(p)
+    if rz <= 0:
+        return Status.BAD_PRECONDITIONER if rz < 0 else Status.STAGNATED
+    rayleigh, rounding = _rayleigh(p, Ap), float(np.sqrt(eps))
+    if not np.isfinite(rayleigh):
+        return Status.NOT_FINITE
+    asked = len(residuals) == 2 and residuals[1] > rounding * residuals[0]
+    if asked and abs(float(p_last @ Ap)) > rounding * largest * _norm(p_last) * _norm(p):
+        return Status.NOT_SYMMETRIC
+    if rayleigh < -4 * eps * largest:
+        return Status.NEGATIVE_CURVATURE
+    return Status.ZERO_CURVATURE if rayleigh <= 4 * eps * largest else None
+
+
+def _rayleigh(p: np.ndarray, Ap: np.ndarray) -> float:
+    """Return p'Ap / p'p, and 0 for p = 0."""
+    length = float(p @ p)
+    return float(p @ Ap) / length if length else 0.0
 
 
 def _power_of_two(b: np.ndarray) -> float:
@@ -227,14 +267,28 @@ def _norm(v: np.ndarray) -> float:
 
 
 def _product(name: str, A: Any, n: int) -> Product:
-    """Return v -> A v for an array, an operator, or the identity (None)."""
+    """Return v -> A v for an array, a function, an operator, or the identity (None).
+
+    Of a v that is not finite it is NaN: an operator may refuse such a v, and need not see it.
+    """
     if A is None:
         return lambda v: v
     if isinstance(A, np.ndarray | list | tuple):
         A = as_floats(name, A, (n, n))
-    if not (hasattr(A, "matvec") or hasattr(A, "__matmul__")):
-        raise ValueError(f"{name} must be an array or have a matvec; got {type(A).__name__}")
+    times = getattr(A, "matvec", None) or getattr(A, "__matmul__", None) or A
+    if not callable(times):
+        raise ValueError(
+            f"{name} must be an array, a function, or have a matvec; got {type(A).__name__}"
+        )
     if tuple(getattr(A, "shape", (n, n))) != (n, n):
         raise ValueError(f"{name} must have shape ({n}, {n}) to go with b; got {tuple(A.shape)}")
-    times = A.matvec if hasattr(A, "matvec") else A.__matmul__
-    return lambda v: np.asarray(times(v)).astype(v.dtype, copy=False)
+
+    def product(v: np.ndarray) -> np.ndarray:
+        if not np.isfinite(v).all():
+            return np.full_like(v, np.nan)
+        Av = np.asarray(times(v))
+        if Av.shape != (n,):
+            raise ValueError(f"{name} times a vector must have shape ({n},); got {Av.shape}")
+        return Av.astype(v.dtype, copy=False)
+
+    return product

@@ -1,25 +1,28 @@
 """Distributions of actions, with score, KL and Fisher matrix in closed form.
 
-Layer 1. A distribution reads the outputs of a network, one row each, and knows in *its own*
-parameters out (logits; mean and log standard deviation)
+A distribution reads the outputs of a network, one row each, and knows in *its own* parameters out
+(logits; mean and log standard deviation)
 
     score(out, act) = d log p(act | out) / d out,
     M(out)          = E_act[score score'],         the Fisher matrix, as a product u -> M u,
     kl(p, q)        = E_{act ~ p}[log p(act) - log q(act)]   and its two gradients.
 
-The network's Jacobian carries them to theta. All sums of two probabilities' logarithms go through
-`_excess`, so that a KL of 1e-12 still has ten correct digits.
+The network's Jacobian carries them to theta. A KL is summed from the terms of `_excess`, so that
+one of 1e-12 still has ten correct digits. `npgkit.check_distribution` tests a distribution against
+its own log-probabilities.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from .validation import as_floats, as_indices
+from .floating import quiet_methods
+from .validation import as_count, as_floats, as_indices
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -29,10 +32,10 @@ class Distribution(Protocol):
 
     @property
     def n_outputs(self) -> int:
-        """How many outputs of the network it reads."""
+        """The number of the network's outputs that it reads."""
 
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw one action a row."""
+        """Draw one action for each row."""
 
     def mode(self, out: np.ndarray) -> np.ndarray:
         """Return the most likely action of each row."""
@@ -56,6 +59,7 @@ class Distribution(Protocol):
         """Return the entropy (n,) in nats."""
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class Categorical:
     """p(a) = exp(out_a) / sum_b exp(out_b) over `n_outputs` actions; act are indices (n,)."""
@@ -64,15 +68,14 @@ class Categorical:
 
     def log_probabilities(self, out: np.ndarray) -> np.ndarray:
         """Return log p (n, n_outputs)."""
-        shifted = out - out.max(axis=1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return _log_softmax(out)
 
     def probabilities(self, out: np.ndarray) -> np.ndarray:
         """Return p (n, n_outputs)."""
-        return np.exp(self.log_probabilities(out))
+        return np.exp(_log_softmax(out))
 
     def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        below = np.cumsum(self.probabilities(out), axis=1)
+        below = np.cumsum(_softmax(out), axis=1)
         draw = rng.random((len(out), 1)) * below[:, -1:]
         return (draw >= below).sum(axis=1)
 
@@ -80,23 +83,23 @@ class Categorical:
         return out.argmax(axis=1)
 
     def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
-        return self.log_probabilities(out)[np.arange(len(out)), self._actions(out, act)]
+        return _log_softmax(out)[np.arange(len(out)), self._actions(out, act)]
 
     def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
-        score = -self.probabilities(out)
+        score = -_softmax(out)
         score[np.arange(len(out)), self._actions(out, act)] += 1.0
         return score
 
     def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-        log_p, log_q = self.log_probabilities(p), self.log_probabilities(q)
+        log_p, log_q = _log_softmax(p), _log_softmax(q)
         return _excess(log_p, log_q).sum(axis=1)
 
     def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        prob_p, prob_q = self.probabilities(p), self.probabilities(q)
+        prob_p, prob_q = _softmax(p), _softmax(q)
         return self.fisher_product(p, p - q), prob_q - prob_p
 
     def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
-        p = self.probabilities(out)
+        p = _softmax(out)
         centred = u - (p * u).sum(axis=1, keepdims=True)
         # Once more: near certainty the first mean cancels all but its rounding, and the null
         # direction of M would come out as a small eigenvalue.
@@ -104,13 +107,103 @@ class Categorical:
         return p * centred
 
     def entropy(self, out: np.ndarray) -> np.ndarray:
-        log_p = self.log_probabilities(out)
+        log_p = _log_softmax(out)
         return -(np.exp(log_p) * log_p).sum(axis=1)
 
     def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
         return as_indices("act", act, self.n_outputs, (len(out),))
 
 
+@quiet_methods
+@dataclass(frozen=True)
+class MultiCategorical:
+    """Independent choices, one of sizes[j] each; act are indices (n, k), k = len(sizes).
+
+    out holds sizes[0] logits of the first choice, then sizes[1] of the second, and so on. A row of
+    k choices is read as k rows of one `Categorical`, as wide as the widest of them; the columns
+    that a narrower one lacks hold a logit so low that their probability is 0.
+
+    Raises `ValueError` unless `sizes` is a sequence of positive integers, with at least one.
+    """
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sizes, tuple | list | np.ndarray) or np.ndim(self.sizes) != 1:
+            raise ValueError(f"sizes must be a sequence of positive integers; got {self.sizes!r}")
+        if len(self.sizes) == 0:
+            raise ValueError("sizes is empty; there must be at least one choice")
+        sizes = (as_count(f"sizes[{j}]", n, at_least=1) for j, n in enumerate(self.sizes))
+        object.__setattr__(self, "sizes", tuple(sizes))
+
+    @functools.cached_property
+    def n_outputs(self) -> int:
+        return sum(self.sizes)
+
+    @functools.cached_property
+    def _one(self) -> Categorical:
+        return Categorical(max(self.sizes))
+
+    @functools.cached_property
+    def _columns(self) -> np.ndarray:
+        """The place of each output in a row of k choices, each as wide as the widest."""
+        return np.flatnonzero(np.arange(max(self.sizes)) < np.array(self.sizes)[:, None])
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._one.sample(self._choices(out), rng).reshape(len(out), -1)
+
+    def mode(self, out: np.ndarray) -> np.ndarray:
+        return self._one.mode(self._choices(out)).reshape(len(out), -1)
+
+    def logp(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.logp(self._choices(out), self._actions(out, act)), out)
+
+    def score(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        return self._outputs(self._one.score(self._choices(out), self._actions(out, act)), out)
+
+    def kl(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.kl(self._choices(p), self._choices(q)), p)
+
+    def kl_gradients(self, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        by_p, by_q = self._one.kl_gradients(self._choices(p), self._choices(q))
+        return self._outputs(by_p, p), self._outputs(by_q, p)
+
+    def fisher_product(self, out: np.ndarray, u: np.ndarray) -> np.ndarray:
+        product = self._one.fisher_product(self._choices(out), self._choices(u, absent=0.0))
+        return self._outputs(product, out)
+
+    def entropy(self, out: np.ndarray) -> np.ndarray:
+        return self._sum(self._one.entropy(self._choices(out)), out)
+
+    def _choices(self, out: np.ndarray, absent: float | None = None) -> np.ndarray:
+        """Return (n, n_outputs) as a row for each choice (n k, widest)."""
+        k, widest = len(self.sizes), max(self.sizes)
+        if k * widest == self.n_outputs:
+            return out.reshape(-1, widest)
+        lowest = float(np.finfo(out.dtype).min) / 4  # finite, so that no difference is NaN
+        rows = np.full((len(out), k * widest), lowest if absent is None else absent, out.dtype)
+        rows[:, self._columns] = out
+        return rows.reshape(-1, widest)
+
+    def _outputs(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Return a row for each choice (n k, widest) as (n, n_outputs)."""
+        return rows.reshape(len(out), -1)[:, self._columns]
+
+    def _sum(self, of_each: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return of_each.reshape(len(out), -1).sum(axis=1)
+
+    def _actions(self, out: np.ndarray, act: np.ndarray) -> np.ndarray:
+        """Return the actions (n, k), each below its choice's size, as (n k,)."""
+        act = as_indices("act", act, max(self.sizes), (len(out), len(self.sizes)))
+        if (act >= self.sizes).any():
+            i, j = (int(index) for index in np.argwhere(act >= self.sizes)[0])
+            raise ValueError(
+                f"act[{i}, {j}] is {act[i, j]}; expected 0 <= act[:, {j}] < {self.sizes[j]}"
+            )
+        return act.ravel()
+
+
+@quiet_methods
 @dataclass(frozen=True)
 class DiagGaussian:
     """Independent normals: out = (means, log standard deviations), act_dim of each."""
@@ -165,6 +258,15 @@ class DiagGaussian:
         mean, log_std = self._split(out)
         act = as_floats("act", act, (len(out), self.act_dim)).astype(out.dtype, copy=False)
         return (act - mean) * np.exp(-log_std), log_std
+
+
+def _log_softmax(out: np.ndarray) -> np.ndarray:
+    shifted = out - out.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _softmax(out: np.ndarray) -> np.ndarray:
+    return np.exp(_log_softmax(out))
 
 
 def _excess(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:

@@ -13,11 +13,13 @@ from __future__ import annotations
 import numpy as np
 
 from .batch import Batch
+from .floating import quiet, quiet_methods
 from .networks import Linearization
 from .policy import Policy
 from .validation import as_floats, as_scalar
 
 
+@quiet_methods
 class FisherOperator:
     """v -> (F + damping I) v at one theta; the network is run forward once, here.
 
@@ -42,6 +44,7 @@ class FisherOperator:
     Implements: eq. (eq-fisher-product), chapter 4.
     """
 
+    @quiet
     def __init__(
         self,
         policy: Policy,
@@ -64,7 +67,8 @@ class FisherOperator:
         at, M = self._at, self._distribution.fisher_product
         return at.vjp(self._weights * M(at.out, at.jvp(v))) + self.damping * v
 
-    __matmul__ = matvec
+    def __matmul__(self, v: np.ndarray) -> np.ndarray:
+        return self.matvec(v)
 
     def dense(self) -> np.ndarray:
         """Return F + damping I as a matrix (n_params, n_params), from the rows' Jacobians."""
@@ -82,6 +86,7 @@ class FisherOperator:
         return f"FisherOperator({n} x {n}, {self.dtype}, damping={self.damping:g})"
 
 
+@quiet
 def empirical_fisher(policy: Policy, theta: np.ndarray, batch: Batch) -> np.ndarray:
     """Return sum_i w_i score_i score_i' over the actions in the batch (n_params, n_params).
 

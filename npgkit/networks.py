@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .floating import quiet_closure, quiet_methods
 from .validation import as_count, as_floats, as_indices, require_shape
 
 BLOCK = 1024
@@ -36,6 +37,10 @@ class Linearization:
     vjp: Callable[[np.ndarray], np.ndarray]
     per_row: Callable[[np.ndarray], np.ndarray]
 
+    def __post_init__(self) -> None:
+        for name in ("jvp", "vjp", "per_row"):
+            object.__setattr__(self, name, quiet_closure(getattr(self, name)))
+
 
 class Network(Protocol):
     """What a policy asks of a network."""
@@ -55,6 +60,7 @@ class Network(Protocol):
         """Run forward at theta (n_params,) on obs (n, ...)."""
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class Table:
     """One free output vector a state: out_i = theta.reshape(S, k)[obs_i]; obs are state indices."""
@@ -89,6 +95,7 @@ class Table:
         return Linearization(jvp(theta), jvp, vjp, per_row)
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class Linear:
     """Outputs linear in the features: out = obs @ theta.reshape(n_features, k)."""
@@ -118,6 +125,7 @@ class Linear:
         return Linearization(jvp(theta), jvp, vjp, per_row)
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class MLP:
     """A multilayer perceptron: tanh hidden layers, linear outputs.
@@ -248,6 +256,7 @@ def _stacked(blocks: list[Linearization]) -> Linearization:
     return Linearization(np.concatenate([block.out for block in blocks]), jvp, vjp, per_row)
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class WithFreeOutputs:
     """A network followed by `n_free` outputs that are parameters themselves, the same for all obs.

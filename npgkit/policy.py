@@ -1,10 +1,10 @@
 """A policy: a network followed by a distribution; and the same policies in other coordinates.
 
-Layer 2. With J_i the Jacobian of the network's outputs for row i,
+With J_i the Jacobian of the network's outputs for row i,
 
     score_i = J_i' d(log p) / d(out).
 
-theta is a flat float array that nobody stores: every function takes it and returns a new one.
+theta is a flat float array, kept by the caller: functions take it and return a new one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Protocol
 import numpy as np
 
 from .distributions import Categorical, DiagGaussian, Distribution
+from .floating import quiet_methods
 from .networks import Linear, Linearization, Network, Table, WithFreeOutputs
 from .validation import as_floats, as_generator
 
 
+@quiet_methods
 @dataclass(frozen=True)
 class Policy:
     """The family of policies pi_theta(act|obs) = distribution(network(theta, obs)).
@@ -45,7 +47,7 @@ class Policy:
         return self.network.init(as_generator("rng", rng))
 
     def linearize(self, theta: np.ndarray, obs: np.ndarray) -> Linearization:
-        """Return the distribution's parameters for each row of obs, and their Jacobian's maps."""
+        """Return the distribution's parameters for each row of obs, and their Jacobian as maps."""
         return self.network.linearize(self.as_theta("theta", theta), np.asarray(obs))
 
     def sample(self, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -61,8 +63,8 @@ class Policy:
 
         Implements: eq. (eq-score), chapter 1.
         """
-        at = self.linearize(theta, obs)
-        return at.per_row(self.distribution.score(at.out, act))
+        linearized = self.linearize(theta, obs)
+        return linearized.per_row(self.distribution.score(linearized.out, act))
 
     def as_theta(self, name: str, theta: np.ndarray) -> np.ndarray:
         """Return `theta` checked: finite floats (n_params,)."""
@@ -106,7 +108,7 @@ def in_coordinates(
     jacobian: Callable[[np.ndarray], np.ndarray] | None = None,
     n_params: int | None = None,
 ) -> Policy:
-    """Return the same family of policies under another name: theta = B phi + b, or theta = B(phi).
+    """Return the same family of policies in coordinates phi: theta = B phi + b, or theta = B(phi).
 
     Parameters
     ----------
@@ -114,11 +116,11 @@ def in_coordinates(
         The policies, in coordinates theta (n,).
     B : array (n, m), or function (m,) -> (n,)
         The map from the new coordinates phi to theta. A matrix need not be square: with m < n the
-        new policies are those of a plane through the larger space.
+        new policies are those of an m-dimensional plane in the space of theta.
     b : array (n,), optional
         The origin of a linear map; 0 when left out.
     jacobian : function (m,) -> (n, m)
-        The Jacobian of a nonlinear B; required with one, refused with a matrix.
+        The Jacobian of B; required where B is a function, an error where it is a matrix.
     n_params : int, optional
         m, the number of new coordinates of a nonlinear B; n when left out.
 
@@ -192,9 +194,10 @@ class NonlinearChart:
         return np.asarray(self.derivative(phi))
 
 
+@quiet_methods
 @dataclass(frozen=True, eq=False)
 class InCoordinates:
-    """A network read in the coordinates of a chart."""
+    """A network as a function of the coordinates of a chart."""
 
     network: Network
     chart: Chart

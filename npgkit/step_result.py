@@ -1,31 +1,57 @@
-"""How a step went: the one result of all steps, and what all of them begin and end with.
+"""How a step went: the result that all steps return, and how all of them begin and end.
 
-Layer 4. A step that cannot be made returns theta unchanged and the reason; it never returns NaN.
+A step that cannot be made returns theta unchanged and the reason; it never returns NaN.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from .batch import Batch
 from .cg import CGResult
+from .floating import coarsest_eps
 from .networks import Linearization
 from .objectives import gradient_at, mean_kl_of_outputs, output_gradient, surrogate_gain_of_outputs
 from .policy import Policy
 
-ACCEPTED = "accepted"
-ZERO_GRADIENT = "the gradient is zero (up to rounding): no direction gains"
-NO_CURVATURE = "the curvature x'Fx is not positive: the direction does not change the policy"
+
+class Reason(StrEnum):
+    """Why a step or a trial ended as it did: what is the case and, for a step, what to do.
+
+    A step's or trial's `reason` is one of these, or one with its {fields} filled in; for a KL
+    problem without a solution it is the `kl_problem.Outcome`.
+    """
+
+    ACCEPTED = "accepted"
+    ZERO_GRADIENT = (
+        "the gradient is zero (up to rounding): no direction gains; the policy is stationary here, "
+        "or the advantages are constant"
+    )
+    NO_CURVATURE = (
+        "the curvature x'Fx is not positive: the direction does not change the policy; add "
+        "damping, or CG iterations"
+    )
+    CG_NOT_CONVERGED = "conjugate gradients did not converge ({status})"
+    CG_BROKE_DOWN = "conjugate gradients broke down ({status})"
+    STEP_NOT_FINITE = "the step is not finite; make it smaller, or rescale the advantages"
+    NO_POLICY = "there is no policy after the step: {error}; make it smaller"
+    MEASURE_NOT_FINITE = "the KL or the surrogate of the step is not finite; make it smaller"
+    KL_TOO_LARGE = "the mean KL is above epsilon"
+    NO_IMPROVEMENT = "the surrogate does not improve"
+    ALL_REFUSED = (
+        "all {n} trials were refused, the last because {last}; allow more backtracks or add damping"
+    )
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of a line search: theta_old + alpha direction, what it costs and what it gains.
+    """One trial of a line search, theta_old + alpha direction: what it costs and what it gains.
 
     `kl` is the mean KL in nats, `surrogate_gain` the surrogate's change (both NaN where there is no
-    policy to measure), `reason` "accepted" or why the trial was refused.
+    policy to measure), `reason` a `Reason`: "accepted", or why the trial was refused.
     """
 
     alpha: float
@@ -44,7 +70,7 @@ class Step:
     theta_old, theta : array (n_params,)
         Before and after; equal when the step was not accepted.
     direction : array (n_params,)
-        What alpha multiplies: the gradient, F^-1 g, or the whole KL step.
+        The vector that alpha multiplies: the gradient, F^-1 g, or the whole KL step.
     alpha : float
         theta - theta_old = alpha direction; 0 when not accepted.
     kl : float
@@ -54,8 +80,9 @@ class Step:
     surrogate_gain : float or None
         The surrogate's change; None where the batch has no logp.
     accepted : bool
+        Whether the step was taken.
     reason : str
-        "accepted", or why theta is unchanged.
+        A `Reason`: "accepted", or why theta is unchanged and what to do about it.
     cg : CGResult or None
         How the linear system was solved.
     trials : tuple of Trial
@@ -84,60 +111,72 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a step begins: the policy run forward at theta, once, and its gradient g there."""
+    """Where a step begins: the policy linearized at theta, once, and its gradient g there."""
 
     policy: Policy
     theta: np.ndarray
     batch: Batch
-    at: Linearization
+    linearized: Linearization
     g: np.ndarray
+    eps: float
 
     @classmethod
-    def of(cls, policy: Policy, theta: np.ndarray, batch: Batch) -> Start:
-        """Check theta and linearize; g has the precision of theta."""
+    def of(
+        cls,
+        policy: Policy,
+        theta: np.ndarray,
+        batch: Batch,
+        *,
+        dtype: type[np.float64] | None = None,
+    ) -> Start:
+        """Check theta and linearize; g has the precision of theta, or of `dtype`.
+
+        `eps` is the machine epsilon of the least precise of theta and the batch, as they came.
+        """
         theta = policy.as_theta("theta", theta)
-        at = policy.linearize(theta, batch.obs)
-        g = gradient_at(policy, at, batch).astype(theta.dtype, copy=False)
-        return cls(policy, theta, batch, at, g)
+        eps = coarsest_eps(theta, batch.adv, batch.weights, batch.logp)
+        theta = theta.astype(dtype or theta.dtype, copy=False)
+        linearized = policy.linearize(theta, batch.obs)
+        g = gradient_at(policy, linearized, batch).astype(theta.dtype, copy=False)
+        return cls(policy, theta, batch, linearized, g, eps)
 
     def has_no_gradient(self) -> bool:
-        """Whether g is what rounding left of a sum that cancels.
+        """Whether g is zero up to rounding.
 
         With u the gradient in the outputs, g = J'u, so norm(g)^2 = (J g).u: the cosine between J g
-        and u is of the order of the machine's epsilon only where every advantage has cancelled.
+        and u is of the order of eps only where every advantage has cancelled.
         """
-        g, pulled = self.g, output_gradient(self.policy, self.at, self.batch)
+        g, pulled = self.g, output_gradient(self.policy, self.linearized, self.batch)
         unit = np.abs(pulled).max()
         if not (unit > 0 and np.linalg.norm(g) > 0):
             return True
         g, pulled = g / unit, pulled / unit  # so that no norm overflows
         norm = np.linalg.norm(g)
-        rounding = 64 * np.finfo(g.dtype).eps
-        moved = np.linalg.norm(self.at.jvp(g / norm))
-        return bool(norm <= rounding * moved * np.linalg.norm(pulled))
+        moved = np.linalg.norm(self.linearized.jvp(g / norm))
+        return bool(norm <= 64 * self.eps * moved * np.linalg.norm(pulled))
 
     def measure(self, new: np.ndarray, kl_direction: str) -> tuple[float, float | None]:
         """Return the mean KL between `new` and theta, and the surrogate's gain (None without logp).
 
         The gain is NaN where `new` gives an action of the batch a log-probability that is not
-        finite: its ratio may be a zero that looks harmless, but nothing can be learnt from there.
+        finite: its ratio may be a zero that looks harmless, but the surrogate is flat there.
         Raises `ValueError` where a map of coordinates is not defined at `new`.
         """
-        with np.errstate(all="ignore"):
-            out = self.policy.linearize(new, self.batch.obs).out
-            kl = mean_kl_of_outputs(self.policy, out, self.at.out, self.batch, kl_direction)
-            if not np.isfinite(self.policy.distribution.logp(out, self.batch.act)).all():
-                return kl, np.nan
-            if self.batch.logp is None:
-                return kl, None
-            return kl, surrogate_gain_of_outputs(self.policy, out, self.at.out, self.batch)
+        policy, batch, old = self.policy, self.batch, self.linearized.out
+        out = policy.linearize(new, batch.obs).out
+        kl = mean_kl_of_outputs(policy, out, old, batch, kl_direction)
+        if not np.isfinite(policy.distribution.logp(out, batch.act)).all():
+            return kl, np.nan
+        if batch.logp is None:
+            return kl, None
+        return kl, surrogate_gain_of_outputs(policy, out, old, batch)
 
     def accept(
         self,
         direction: np.ndarray,
         alpha: float,
-        kl_direction: str = "new||old",
         *,
+        kl_direction: str = "new||old",
         cg: CGResult | None = None,
         multiplier: float | None = None,
         kkt_residual: float | None = None,
@@ -145,13 +184,13 @@ class Start:
         """Return the step theta + alpha direction, or a refusal if it cannot be measured."""
         new = self.ahead(direction, alpha)
         if not np.isfinite(new).all():
-            return self.refuse(direction, "the step is not finite", cg)
+            return self.refuse(direction, Reason.STEP_NOT_FINITE, cg)
         try:
             kl, gain = self.measure(new, kl_direction)
         except ValueError as error:
-            return self.refuse(direction, f"there is no policy after the step: {error}", cg)
+            return self.refuse(direction, Reason.NO_POLICY.format(error=error), cg)
         if not np.isfinite([kl, gain or 0.0]).all():
-            return self.refuse(direction, "the KL or the surrogate of the step is not finite", cg)
+            return self.refuse(direction, Reason.MEASURE_NOT_FINITE, cg)
         return Step(
             theta_old=self.theta,
             theta=new,
@@ -161,7 +200,7 @@ class Start:
             predicted_gain=float(self.g @ (new - self.theta)),
             surrogate_gain=gain,
             accepted=True,
-            reason=ACCEPTED,
+            reason=Reason.ACCEPTED,
             cg=cg,
             multiplier=multiplier,
             kkt_residual=kkt_residual,
@@ -169,8 +208,7 @@ class Start:
 
     def ahead(self, direction: np.ndarray, alpha: float) -> np.ndarray:
         """Return theta + alpha direction, in theta's precision."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.theta + self.theta.dtype.type(alpha) * direction
+        return self.theta + self.theta.dtype.type(alpha) * direction
 
     def refuse(
         self,

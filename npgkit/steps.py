@@ -1,9 +1,9 @@
-"""The steps of the book: each takes theta to a new theta and says how it went.
+"""The Euclidean, KL and natural steps: each takes theta to a new theta and says how it went.
 
-Layer 4. With g the policy gradient and F the Fisher matrix at theta,
+With g the policy gradient and F the Fisher matrix at theta,
 
     Euclidean   max g.Delta   s.t.  norm(Delta) <= radius            Delta = alpha g
-    KL          max g.Delta   s.t.  mean KL <= epsilon               solved itself
+    KL          max g.Delta   s.t.  mean KL <= epsilon               solved exactly
     natural     max g.Delta   s.t.  Delta'F Delta / 2 <= epsilon     Delta = alpha F^-1 g.
 
 A step that cannot be made returns theta unchanged and the reason; it never returns NaN.
@@ -16,14 +16,16 @@ import numpy as np
 from .batch import Batch
 from .cg import conjugate_gradient
 from .fisher import FisherOperator
-from .kl_problem import SOLVED, KLProblem
+from .floating import quiet
+from .kl_problem import KLProblem, Outcome
 from .networks import Linearization
 from .objectives import DIRECTIONS, kl_gradient_at, mean_kl_of_outputs
 from .policy import Policy
-from .step_result import NO_CURVATURE, ZERO_GRADIENT, Start, Step
+from .step_result import Reason, Start, Step
 from .validation import as_choice, as_scalar
 
 
+@quiet
 def euclidean_step(
     policy: Policy,
     theta: np.ndarray,
@@ -44,12 +46,13 @@ def euclidean_step(
         raise ValueError(f"give one of alpha and radius; got alpha={alpha!r}, radius={radius!r}")
     start = Start.of(policy, theta, batch)
     if start.has_no_gradient():
-        return start.refuse(start.g, ZERO_GRADIENT)
+        return start.refuse(start.g, Reason.ZERO_GRADIENT)
     if radius is not None:
         alpha = as_scalar("radius", radius, above=0.0) / float(np.linalg.norm(start.g))
     return start.accept(start.g, as_scalar("alpha", alpha, at_least=0.0))
 
 
+@quiet
 def natural_step(
     policy: Policy,
     theta: np.ndarray,
@@ -72,11 +75,11 @@ def natural_step(
     damping : float
         lambda >= 0, in units of F.
     solver : "cg" or "dense"
-        Conjugate gradients on Fisher-vector products; or F formed, and its pseudo-inverse. Both
+        Conjugate gradients on Fisher-vector products; or the pseudo-inverse of F as a matrix. Both
         give the solution of least norm where F is singular.
     cg_iterations : int, optional
-        Stop CG after so many iterations, as practice does. When left out the system is solved, and
-        a step whose system cannot be solved is not accepted.
+        Stop CG after so many iterations, as is usual in practice. When left out the system is
+        solved as far as the precision allows; if it cannot be, the step is not accepted.
 
     Raises
     ------
@@ -86,28 +89,48 @@ def natural_step(
     Notes
     -----
     Implements: eq. (eq-natural-step), chapter 5. Source: Kakade (2001).
+
+    Examples
+    --------
+    A coin that pays 1 for heads: p = 1/(1 + exp(-theta)) is the chance of heads, and at theta = 0
+    the gradient is g = p (1 - p) = 1/4 and F = p (1 - p) = 1/4. So x = g / F = 1, and with
+    alpha = sqrt(2 epsilon / x'Fx) = sqrt(8 epsilon) the chance of heads rises to 1/(1 + exp(-.4)):
+
+    >>> import numpy as np
+    >>> import npgkit
+    >>> coin, policy = npgkit.bandit([1, 0]), npgkit.sigmoid_tabular(1)
+    >>> theta = np.zeros(1)
+    >>> batch = npgkit.exact_batch(coin, policy, theta)
+    >>> step = npgkit.natural_step(policy, theta, batch, epsilon=0.02)
+    >>> step
+    Step(kl=0.0196, predicted_gain=0.1, accepted)
+    >>> step.theta.round(6), round(step.alpha, 6)
+    (array([0.4]), 0.4)
+    >>> npgkit.action_probabilities(policy, step.theta, 1).round(4)
+    array([[0.5987, 0.4013]])
     """
     epsilon = as_scalar("epsilon", epsilon, above=0.0)
     as_choice("solver", solver, ("cg", "dense"))
     start = Start.of(policy, theta, batch)
-    g, F = start.g, FisherOperator(policy, theta, batch, damping, linearized=start.at)
+    g, F = start.g, FisherOperator(policy, theta, batch, damping, linearized=start.linearized)
     if start.has_no_gradient():
-        return start.refuse(g, ZERO_GRADIENT)
+        return start.refuse(g, Reason.ZERO_GRADIENT)
     cg = None
     if solver == "cg":
         cg = conjugate_gradient(F, g, max_iter=cg_iterations)
-        if not cg.converged and cg_iterations is None:
-            return start.refuse(cg.x, f"conjugate gradients did not converge ({cg.status})", cg)
+        if cg_iterations is None and not cg.is_usable:
+            return start.refuse(cg.x, Reason.CG_NOT_CONVERGED.format(status=cg.status), cg)
         x, xFx = cg.x, cg.xAx - F.damping * float(cg.x @ cg.x)
     else:
         root = _inverse_root(F.dense())
         x = root @ (root.T @ g)
         xFx = float(g @ x) - F.damping * float(x @ x)
     if not (xFx > 0 and np.isfinite(xFx)):
-        return start.refuse(x, NO_CURVATURE, cg)
+        return start.refuse(x, Reason.NO_CURVATURE, cg)
     return start.accept(x, float(np.sqrt(2 * epsilon / xFx)), cg=cg)
 
 
+@quiet
 def kl_step(
     policy: Policy,
     theta: np.ndarray,
@@ -118,9 +141,10 @@ def kl_step(
 ) -> Step:
     """Step to the solution of the KL-constrained problem: max g.Delta s.t. mean KL <= epsilon.
 
-    The ruler for the natural step, in any small dimension (F is formed): the KL is epsilon to eight
-    digits and the KKT residual is in the result. Directions that do not change the policy are left
-    alone (the step of least norm). The ball of KL(new || old) need not be bounded; where the
+    An exact reference for `natural_step`; it forms F, so it is only for small problems. The KL is
+    epsilon to eight digits and the KKT residual is in the result; both are float64, as the step is,
+    whatever the precision of theta. There is no movement along directions that do not change the
+    policy (the step of least norm). The ball of KL(new || old) need not be bounded; where the
     problem has no solution, theta is unchanged and the reason says so.
 
     Parameters
@@ -140,47 +164,46 @@ def kl_step(
     Implements: eq. (eq-kl-problem), chapter 3.
     """
     epsilon = as_scalar("epsilon", epsilon, above=0.0)
-    as_choice("direction", direction, DIRECTIONS)
-    start = Start.of(policy, np.asarray(theta, np.float64), batch)
-    at, theta, g = start.at, start.theta, start.g
+    kl_direction = as_choice("direction", direction, DIRECTIONS)
+    start = Start.of(policy, theta, batch, dtype=np.float64)
+    linearized, theta, g = start.linearized, start.theta, start.g
     if start.has_no_gradient():
-        return start.refuse(g, ZERO_GRADIENT)
-    root = _inverse_root(FisherOperator(policy, theta, batch, linearized=at).dense())
+        return start.refuse(g, Reason.ZERO_GRADIENT)
+    root = _inverse_root(FisherOperator(policy, theta, batch, linearized=linearized).dense())
 
     def divergence(z: np.ndarray) -> float:
         new = policy.linearize(theta + root @ z, batch.obs).out
-        return mean_kl_of_outputs(policy, new, at.out, batch, direction)
+        return mean_kl_of_outputs(policy, new, linearized.out, batch, kl_direction)
 
     def gradient(z: np.ndarray) -> np.ndarray:
         new = policy.linearize(theta + root @ z, batch.obs)
-        return root.T @ kl_gradient_at(policy, new, at.out, batch, direction)
+        return root.T @ kl_gradient_at(policy, new, linearized.out, batch, kl_direction)
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        slope = root.T @ g
-        problem = KLProblem(slope, divergence, gradient, epsilon)
-        found = problem.solve(_single_output_turns(policy, at, batch, root, slope))
-    if found.status != SOLVED:
+    slope = root.T @ g
+    problem = KLProblem(slope, divergence, gradient, epsilon)
+    found = problem.solve(_single_output_turns(policy, linearized, batch, root, slope))
+    if found.status != Outcome.SOLVED:
         return start.refuse(root @ found.z, found.status)
     return start.accept(
         root @ found.z,
         1.0,
-        direction,
+        kl_direction=kl_direction,
         multiplier=found.multiplier,
         kkt_residual=found.kkt_residual,
     )
 
 
 def _single_output_turns(
-    policy: Policy, at: Linearization, batch: Batch, root: np.ndarray, g: np.ndarray
+    policy: Policy, linearized: Linearization, batch: Batch, root: np.ndarray, g: np.ndarray
 ) -> np.ndarray:
-    """Return the directions that move one output of one row as nearly alone as the policy can.
+    """Return directions (k, m) that move one output of one row, and the others as little as can be.
 
-    Only those that gain, the steepest first. Where the KL ball of a table is endless it is endless
-    along one of these: the probability of one action goes to 0 (chapter 3).
+    Only those along which the objective rises, the steepest first. Where the KL ball of a table is
+    unbounded it is so along one of these: the probability of one action goes to 0 (chapter 3).
     """
     M = policy.distribution.fisher_product
-    units = [np.broadcast_to(e, at.out.shape) for e in np.eye(at.out.shape[1])]
-    rows = np.vstack([at.per_row(M(at.out, unit)) for unit in units]) @ root
+    units = [np.broadcast_to(e, linearized.out.shape) for e in np.eye(linearized.out.shape[1])]
+    rows = np.vstack([linearized.per_row(M(linearized.out, unit)) for unit in units]) @ root
     length = np.linalg.norm(rows, axis=1)
     rows = np.unique((rows[length > 0] / length[length > 0, None]).round(12), axis=0)
     rows = rows * np.sign(rows @ g)[:, None]

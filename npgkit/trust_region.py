@@ -1,6 +1,6 @@
-"""The trust-region step: the natural direction, and a line search on what the model left out.
+"""The trust-region step: the natural direction, and a line search on the true KL and surrogate.
 
-Layer 4. With x from conjugate gradients on (F + damping I) x = g, the full step has quadratic KL
+With x from conjugate gradients on (F + damping I) x = g, the full step has quadratic KL
 epsilon, alpha = sqrt(2 epsilon / x'Fx); then the trials
 
     theta + alpha backtrack^j x,    j = 0, 1, 2, ...,
@@ -15,19 +15,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import cg as conjugate
 from .batch import Batch
-from .cg import CGResult, conjugate_gradient
+from .cg import CGResult, Status, conjugate_gradient
 from .fisher import FisherOperator
+from .floating import coarsest_eps, quiet
 from .objectives import DIRECTIONS
 from .policy import Policy
-from .step_result import ACCEPTED, NO_CURVATURE, ZERO_GRADIENT, Start, Step, Trial
+from .step_result import Reason, Start, Step, Trial
 from .validation import as_choice, as_count, as_scalar
 
-KL_TOO_LARGE = "the mean KL is above epsilon"
-NO_IMPROVEMENT = "the surrogate does not improve"
+KL_TOO_LARGE = Reason.KL_TOO_LARGE
+NO_IMPROVEMENT = Reason.NO_IMPROVEMENT
 
 
+@quiet
 def trust_region_step(
     policy: Policy,
     theta: np.ndarray,
@@ -77,33 +78,33 @@ def trust_region_step(
     backtrack = as_scalar("backtrack", backtrack, above=0.0, below=1.0)
     max_backtracks = as_count("max_backtracks", max_backtracks, at_least=0)
     cg_iterations = as_count("cg_iterations", cg_iterations, at_least=1)
-    as_choice("direction", direction, DIRECTIONS)
+    kl_direction = as_choice("direction", direction, DIRECTIONS)
     if batch.logp is None:
         raise ValueError("batch.logp is missing; the surrogate needs log pi_old(act|obs)")
     start = Start.of(policy, theta, batch)
-    F = FisherOperator(policy, start.theta, batch, damping, linearized=start.at)
+    F = FisherOperator(policy, start.theta, batch, damping, linearized=start.linearized)
     if start.has_no_gradient():
-        return start.refuse(start.g, ZERO_GRADIENT)
+        return start.refuse(start.g, Reason.ZERO_GRADIENT)
 
     cg = conjugate_gradient(F, start.g, max_iter=cg_iterations)
     x, xFx = cg.x, cg.xAx - F.damping * float(cg.x @ cg.x)
     if _broke_down(cg):
-        return start.refuse(x, f"conjugate gradients broke down ({cg.status})", cg)
+        return start.refuse(x, Reason.CG_BROKE_DOWN.format(status=cg.status), cg)
     if not (xFx > 0 and np.isfinite(xFx)):
-        return start.refuse(x, NO_CURVATURE, cg)
+        return start.refuse(x, Reason.NO_CURVATURE, cg)
     trials: list[Trial] = []
     for j in range(max_backtracks + 1):
         alpha = float(np.sqrt(2 * epsilon / xFx)) * backtrack**j
-        step = start.accept(x, alpha, direction, cg=cg)
+        step = start.accept(x, alpha, kl_direction=kl_direction, cg=cg)
         trials.append(_judge(step, alpha, epsilon))
         if trials[-1].accepted:
             return replace(step, trials=tuple(trials))
-    reason = f"all {len(trials)} trials were refused, the last because {trials[-1].reason}"
+    reason = Reason.ALL_REFUSED.format(n=len(trials), last=trials[-1].reason)
     return start.refuse(x, reason, cg, tuple(trials))
 
 
 def _judge(step: Step, alpha: float, epsilon: float) -> Trial:
-    """Ask of a step that could be measured whether it stays in the region and improves."""
+    """Return a step as a trial: whether it could be measured, stays in the region and improves."""
     gain = step.surrogate_gain
     if not step.accepted or gain is None:
         return Trial(alpha, np.nan, np.nan, False, step.reason)
@@ -111,11 +112,14 @@ def _judge(step: Step, alpha: float, epsilon: float) -> Trial:
         return Trial(alpha, step.kl, gain, False, KL_TOO_LARGE)
     if not gain > 0:
         return Trial(alpha, step.kl, gain, False, NO_IMPROVEMENT)
-    return Trial(alpha, step.kl, gain, True, ACCEPTED)
+    return Trial(alpha, step.kl, gain, True, Reason.ACCEPTED)
 
 
 def _broke_down(cg: CGResult) -> bool:
-    """Whether CG met what F cannot have; below rounding it may, and then x is good already."""
-    impossible = (conjugate.NEGATIVE_CURVATURE, conjugate.NOT_SYMMETRIC, conjugate.NOT_FINITE)
-    solved = cg.residuals[-1] <= np.sqrt(np.finfo(cg.x.dtype).eps) * cg.residuals[0]
+    """Whether CG met what F cannot have, with the residual still above half the digits.
+
+    Below that it may be rounding, and x is good already.
+    """
+    impossible = (Status.NEGATIVE_CURVATURE, Status.NOT_SYMMETRIC, Status.NOT_FINITE)
+    solved = cg.residuals[-1] <= np.sqrt(coarsest_eps(cg.x)) * cg.residuals[0]
     return cg.status in impossible and not solved

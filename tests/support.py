@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,7 +32,9 @@ def sampled_case(
     """A policy over feature vectors, with actions drawn from it and made-up advantages."""
     rng = np.random.default_rng(seed)
     theta = (0.3 * rng.normal(size=policy.n_params)).astype(dtype)
-    network = getattr(policy.network, "network", policy.network)
+    network = policy.network
+    while hasattr(network, "network"):  # free outputs, other coordinates
+        network = network.network
     inputs = network.n_inputs if isinstance(network, npgkit.MLP) else network.n_features
     obs = rng.normal(size=(n, inputs)).astype(dtype)
     act = policy.sample(theta, obs, rng)
@@ -87,6 +89,16 @@ def bent_two_rooms_case() -> tuple[Policy, np.ndarray, Batch]:
     return policy, phi, npgkit.exact_batch(npgkit.two_rooms(), policy, phi)
 
 
+def dense_fisher(policy: Policy, theta: np.ndarray, batch: Batch) -> np.ndarray:
+    """The Fisher matrix at theta."""
+    return npgkit.FisherOperator(policy, theta, batch).dense()
+
+
+def slope(x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> float:
+    """The order p of |y| ~ x^p: the slope of a line through the points on a log-log plot."""
+    return float(np.polyfit(np.log(x), np.log(np.abs(y)), 1)[0])
+
+
 def taylor_slope(
     f: Callable[[np.ndarray], float], theta: np.ndarray, *derivatives: float, towards: np.ndarray
 ) -> float:
@@ -98,4 +110,9 @@ def taylor_slope(
     h = np.geomspace(3e-2, 3e-3, 6)
     model = sum(d * h ** (k + 1) / np.prod(range(1, k + 2)) for k, d in enumerate(derivatives))
     remainder = np.array([f(theta + step * towards) - f(theta) for step in h]) - model
-    return float(np.polyfit(np.log(h), np.log(np.abs(remainder)), 1)[0])
+    return slope(h, remainder)
+
+
+def random_policy_table(S: int, A: int, seed: int = 1) -> np.ndarray:
+    """A policy as a table (S, A): rows uniform on the simplex."""
+    return np.random.default_rng(seed).dirichlet(np.ones(A), size=S)

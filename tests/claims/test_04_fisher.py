@@ -7,7 +7,7 @@ import pytest
 
 import npgkit
 from npgkit.objectives import DIRECTIONS
-from tests.support import CASES, sampled_case, softmax_case, two_rooms_case
+from tests.support import CASES, dense_fisher, sampled_case, slope, softmax_case, two_rooms_case
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 both_directions = pytest.mark.parametrize("direction", DIRECTIONS)
@@ -17,16 +17,8 @@ H = 1e-4
 DIFFERENCE = 1e-7
 
 
-def dense_fisher(policy, theta, batch):
-    return npgkit.FisherOperator(policy, theta, batch).dense()
-
-
 def jacobian(f, theta):
     return np.array([f(theta + H * e) - f(theta - H * e) for e in np.eye(len(theta))]) / (2 * H)
-
-
-def slope(x, y):
-    return float(np.polyfit(np.log(x), np.log(np.abs(y)), 1)[0])
 
 
 def unit(n, seed):

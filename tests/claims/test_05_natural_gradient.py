@@ -7,19 +7,11 @@ import pytest
 
 import npgkit
 from npgkit import natural_step
-from tests.support import CASES, sampled_case, softmax_case, two_rooms_case
+from tests.support import CASES, dense_fisher, sampled_case, slope, softmax_case, two_rooms_case
 
 # CG solves F x = g to a relative residual of 1e-10; the step inherits it times the condition of F
 # on its range, which is below 1e3 in all cases here.
 SOLVED = 1e-7
-
-
-def dense_fisher(policy: npgkit.Policy, theta: np.ndarray, batch: npgkit.Batch) -> np.ndarray:
-    return npgkit.FisherOperator(policy, theta, batch).dense()
-
-
-def slope(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def softmax_walk(

@@ -16,14 +16,10 @@ import npgkit
 from benchmarks import crossing
 from npgkit import conjugate_gradient, natural_step
 from npgkit.objectives import DIRECTIONS
-from tests.support import CASES, two_rooms_case
+from tests.support import CASES, slope, two_rooms_case
 
 EPS = np.finfo(float).eps
 DATA = Path(__file__).resolve().parents[2] / "book" / "data" / "crossing.json"
-
-
-def slope(x: Any, y: Any) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 @cache

@@ -9,13 +9,9 @@ import pytest
 
 import npgkit
 from npgkit.objectives import DIRECTIONS
-from tests.support import CASES, NETWORKS, sampled_case, softmax_case, two_rooms_case
+from tests.support import CASES, NETWORKS, sampled_case, slope, softmax_case, two_rooms_case
 
 Pair = tuple[npgkit.MDP, np.ndarray, np.ndarray]
-
-
-def slope(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def pairs(n: int = 400) -> Iterator[Pair]:

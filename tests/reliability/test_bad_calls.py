@@ -124,7 +124,7 @@ CASES = {
     "no rng": (lambda: npgkit.random_mdp(2, 2, 0.9, None), "rng must be a numpy.random.Generator"),
     "start no probability": (
         lambda: npgkit.two_rooms(start=1.2),
-        "start is a probability; got 1.2",
+        "start must be a finite number >= 0 and <= 1; got 1.2",
     ),
     "B of another height": (
         lambda: npgkit.in_coordinates(POLICY, np.eye(3)),

@@ -144,3 +144,23 @@ def test_float32_stays_float32():
     assert result.x.dtype == np.float32
     assert result.converged
     assert np.linalg.norm(b - A @ result.x) <= 1.1e-4 * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.3])
+def test_a_function_is_an_operator(damping):
+    """Gauss-Newton as it is written: v -> J'J v / n + damping v."""
+    J = np.random.default_rng(8).normal(size=(60, 12))
+    b = J.T @ np.ones(60)
+    by_function = conjugate_gradient(lambda v: J.T @ (J @ v) / 60 + damping * v, b)
+    dense = J.T @ J / 60 + damping * np.eye(12)
+    np.testing.assert_allclose(by_function.x, np.linalg.solve(dense, b), rtol=1e-8)
+    diagonal = np.diag(dense)
+    preconditioned = conjugate_gradient(dense, b, M=lambda v: v / diagonal)
+    np.testing.assert_allclose(preconditioned.x, by_function.x, rtol=1e-8)
+
+
+def test_a_product_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"A times a vector must have shape \(3,\); got \(2,\)"):
+        conjugate_gradient(lambda v: v[:2], np.ones(3))
+    with pytest.raises(ValueError, match="A must be an array, a function, or have a matvec"):
+        conjugate_gradient(object(), np.ones(3))

@@ -9,7 +9,7 @@ import npgkit
 from npgkit import Batch, Categorical, Policy, mean_kl, surrogate, trust_region_step
 from npgkit.networks import Table
 from npgkit.objectives import DIRECTIONS
-from npgkit.trust_region import KL_TOO_LARGE, NO_IMPROVEMENT
+from npgkit.step_result import Reason
 from tests.support import (
     CASES,
     NETWORKS,
@@ -74,7 +74,7 @@ def test_the_trials_shrink_by_the_factor_and_each_says_why(case, direction):
         kl = mean_kl(policy, theta + trial.alpha * step.direction, theta, batch, direction)
         assert trial.kl == pytest.approx(kl, rel=1e-12)
         assert not trial.accepted
-        assert trial.reason == (KL_TOO_LARGE if kl > 0.2 else NO_IMPROVEMENT)
+        assert trial.reason == (Reason.KL_TOO_LARGE if kl > 0.2 else Reason.NO_IMPROVEMENT)
 
 
 def test_where_the_full_step_is_accepted_it_is_the_natural_step():
@@ -94,7 +94,7 @@ def test_the_direction_of_the_kl_decides_which_trial_is_taken():
         for direction in DIRECTIONS
     )
     assert [t.reason for t in forward.trials] == ["accepted"]
-    assert [t.reason for t in backward.trials] == [KL_TOO_LARGE, "accepted"]
+    assert [t.reason for t in backward.trials] == [Reason.KL_TOO_LARGE, "accepted"]
 
 
 def overshooting_case() -> tuple[Policy, np.ndarray, Batch]:
@@ -111,7 +111,7 @@ def test_a_trial_within_the_region_that_does_not_improve_is_refused():
     first = step.trials[0]
     assert first.kl <= 60.0
     assert first.surrogate_gain <= 0
-    assert first.reason == NO_IMPROVEMENT
+    assert first.reason == Reason.NO_IMPROVEMENT
     assert step.accepted
     assert step.surrogate_gain > 0
 
@@ -122,8 +122,8 @@ def test_if_every_trial_is_refused_theta_stays_and_the_reason_is_the_last_ones()
     assert not step.accepted
     np.testing.assert_array_equal(step.theta, theta)
     assert (step.alpha, step.kl, step.predicted_gain, step.surrogate_gain) == (0, 0, 0, 0)
-    assert step.reason == f"all 1 trials were refused, the last because {KL_TOO_LARGE}"
-    assert [trial.reason for trial in step.trials] == [KL_TOO_LARGE]
+    assert step.reason == Reason.ALL_REFUSED.format(n=1, last=Reason.KL_TOO_LARGE)
+    assert [trial.reason for trial in step.trials] == [Reason.KL_TOO_LARGE]
 
 
 def walled(bad: float) -> tuple[Policy, np.ndarray, Batch]:
