@@ -28,7 +28,7 @@ import numpy as np
 from gymnasium import spaces
 
 from .contract import CheckedEnv
-from .spaces import as_actions
+from .spaces import action_kind, as_actions
 
 RECORDED = 10_000
 """Steps of an episode that are recorded; the record of a longer one is dropped."""
@@ -115,18 +115,10 @@ class Replay:
     """The number of the step that ended it, if one did."""
 
 
-def stored_dtype(space: spaces.Space) -> np.dtype:
-    """Return the smallest dtype that holds the actions of a space."""
-    if isinstance(space, spaces.Box):
-        return np.dtype(space.dtype)
-    sizes = space.nvec if isinstance(space, spaces.MultiDiscrete) else space.n  # type: ignore
-    return np.min_scalar_type(int(np.max(sizes)) - 1)
-
-
 def replay(env: CheckedEnv, record: Record) -> Replay:
     """Play a record again; what ended stays where it ended."""
     space = env.env.action_space
-    dtype = stored_dtype(space)
+    dtype = action_kind(space).stored(space)
     obs, ended_at = env.reset(record.seed), None
     episode, rewards = Episode(record.seed, obs), []
     for t, action in enumerate(as_actions(space, record.actions) if len(record.actions) else []):
@@ -189,7 +181,8 @@ def unpack(
     content: list[Any], arrays: dict[str, np.ndarray], space: spaces.Space
 ) -> list[list[Record]]:
     """Return what was packed; `space` is that of the actions."""
-    actions = np.frombuffer(zlib.decompress(arrays["actions"].tobytes()), stored_dtype(space))
+    squeezed, dtype = arrays["actions"].tobytes(), action_kind(space).stored(space)
+    actions = np.frombuffer(zlib.decompress(squeezed), dtype)
     actions = actions.reshape(-1, *(space.shape or ()))
     first_obs = iter(arrays["first_obs"])
     end, records = 0, list[list[Record]]()

@@ -30,12 +30,11 @@ from .episodes import (
     difference,
     pack,
     replay,
-    stored_dtype,
     unpack,
     unpack_older,
     versions,
 )
-from .spaces import as_actions, check_spaces
+from .spaces import action_kind, as_actions, check_spaces
 
 Snapshot = tuple[dict[str, Any], dict[str, np.ndarray]]  # what JSON holds, and arrays
 
@@ -119,7 +118,7 @@ class EnvPool(ClosedAfterwards):
         self._checked = [CheckedEnv(env, e) for e, env in enumerate(self.envs)]
         self.name = self._checked[0].name
         self._act_space = self.envs[0].action_space
-        self._stored = stored_dtype(self._act_space)
+        self._stored = action_kind(self._act_space).stored(self._act_space)
         self._episodes: list[list[Episode]] = [[] for _ in self.envs]  # the last one and this one
         self._closed = False
         self.obs = np.empty((len(self.envs), *self._checked[0].shape), self._checked[0].dtype)

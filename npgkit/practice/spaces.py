@@ -23,7 +23,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from npgkit.distributions import Categorical, DiagGaussian, Distribution
+from npgkit.distributions import Categorical, DiagGaussian, Distribution, MultiCategorical
 from npgkit.networks import MLP, WithFreeOutputs
 from npgkit.policy import Policy
 from npgkit.validation import as_count
@@ -78,6 +78,8 @@ class ActionKind:
         How many of the distribution's outputs are parameters themselves, last in theta.
     actions : function of a space and an array (n, ...)
         The environment's actions, in the dtype and shape that the space's own `sample` has.
+    stored : function of a space
+        The smallest dtype that holds the actions, for the record of an episode.
     """
 
     name: str
@@ -85,6 +87,7 @@ class ActionKind:
     distribution: Callable[[Any], Distribution]
     n_free: Callable[[Any], int]
     actions: Callable[[Any, np.ndarray], list[Any]]
+    stored: Callable[[Any], np.dtype]
 
 
 def action_kind(space: spaces.Space) -> ActionKind:
@@ -188,7 +191,15 @@ def _categorical(space: spaces.Discrete) -> Distribution:
     return Categorical(as_count("act_space.n", space.n, at_least=2))
 
 
-def _integers(space: spaces.Discrete, act: np.ndarray) -> list[Any]:
+def _multi_categorical(space: spaces.MultiDiscrete) -> Distribution:
+    if np.any(space.start):
+        raise TypeError(f"actions must be counted from 0; got {space}: {SHIFT_ACTIONS}")
+    if np.max(space.nvec, initial=0) < 2:
+        raise ValueError(f"act_space.nvec must hold a number >= 2; got {space.nvec}")
+    return MultiCategorical(tuple(int(n) for n in space.nvec.ravel()))
+
+
+def _integers(space: spaces.Space, act: np.ndarray) -> list[Any]:
     if act.dtype.kind not in "iu":
         raise ValueError(f"act must hold integers for a {_kind(space)}; got dtype {act.dtype}")
     return list(act.reshape(len(act), *(space.shape or ())).astype(space.dtype))
@@ -206,9 +217,35 @@ def _within_bounds(space: spaces.Box, act: np.ndarray) -> list[Any]:
     return list(within) if space.shape else [within[e, ...] for e in range(len(within))]
 
 
+def _smallest(largest: int) -> np.dtype:
+    return np.min_scalar_type(int(largest))
+
+
 KINDS = (
-    ActionKind("Discrete", spaces.Discrete, _categorical, lambda space: 0, _integers),
-    ActionKind("Box", spaces.Box, _gaussian, lambda space: math.prod(space.shape), _within_bounds),
+    ActionKind(
+        name="Discrete",
+        space=spaces.Discrete,
+        distribution=_categorical,
+        n_free=lambda space: 0,
+        actions=_integers,
+        stored=lambda space: _smallest(space.n - 1),
+    ),
+    ActionKind(
+        name="MultiDiscrete",
+        space=spaces.MultiDiscrete,
+        distribution=_multi_categorical,
+        n_free=lambda space: 0,
+        actions=_integers,
+        stored=lambda space: _smallest(np.max(space.nvec) - 1),
+    ),
+    ActionKind(
+        name="Box",
+        space=spaces.Box,
+        distribution=_gaussian,
+        n_free=lambda space: math.prod(space.shape),
+        actions=_within_bounds,
+        stored=lambda space: np.dtype(space.dtype),
+    ),
 )
 """What is known of each kind of action space: to support another, add a row."""
 

@@ -10,8 +10,9 @@ from gymnasium import spaces
 from npgkit import CheckpointError, train
 from npgkit.practice import checkpoint, episodes, pools
 from npgkit.practice.environments import make_pool
-from npgkit.practice.episodes import FIRST, ROUNDING, ResumeWarning, reproduces, stored_dtype
+from npgkit.practice.episodes import FIRST, ROUNDING, ResumeWarning, reproduces
 from npgkit.practice.pools import EnvPool
+from npgkit.practice.spaces import action_kind
 
 
 def rng(seed=0):
@@ -68,7 +69,7 @@ STORED = {
 
 @pytest.mark.parametrize(("space", "dtype"), STORED.values(), ids=STORED)
 def test_actions_are_stored_in_the_smallest_dtype(space, dtype):
-    assert stored_dtype(space) == dtype
+    assert action_kind(space).stored(space) == dtype
     largest = np.asarray(space.high if isinstance(space, spaces.Box) else np.max(
         space.nvec if isinstance(space, spaces.MultiDiscrete) else space.n) - 1)  # fmt: skip
     np.testing.assert_array_equal(largest.astype(dtype), largest)
