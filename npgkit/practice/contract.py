@@ -32,6 +32,7 @@ FOUR_VALUES = (
     "Gymnasium's step returns (obs, reward, terminated, truncated, info), which tells an end from "
     f"a cut; {OLDER}"
 )
+FLOATS = (float, np.float64)
 _NOTE = "Raised by the environment itself:"
 
 
@@ -110,7 +111,7 @@ class CheckedEnv:
             raise self._fault(f"the step returned {_described(found)}", wanted)
         obs, reward, terminated, truncated, _ = found
         # Almost all environments return just these types; the rest takes the longer way.
-        if type(reward) is not float:
+        if type(reward) not in FLOATS:
             reward = self._reward(reward)
         if type(terminated) is not bool:
             terminated = self._flag("terminated", terminated)
@@ -131,8 +132,6 @@ class CheckedEnv:
 
     def _reward(self, value: Any) -> float:
         """Return a reward as a float: a real number, or an array with exactly one."""
-        if isinstance(value, np.floating | np.integer):
-            return float(value)
         array = _as_array(value)
         if array is not None and array.size == 1 and array.dtype.kind in "biuf":
             return float(array.item())

@@ -21,7 +21,7 @@ from .cartpole import CartPolePool
 from .contract import note_environments_own
 from .memory import in_gib
 from .pools import EnvPool, Pool
-from .spaces import check_spaces
+from .spaces import check_spaces, warn_of_range
 
 WANTED = "env must be an id or a function that makes one single environment"
 
@@ -84,6 +84,8 @@ def make_pool(
         environments with different spaces.
     TypeError
         As `make_env` does.
+
+    Warns with `ActionRangeWarning` of actions whose bounds are far from a policy's first actions.
     """
     made = [] if first is None else [first]
     try:
@@ -99,7 +101,9 @@ def make_pool(
                     f"env must make a new environment at each call, because {n} are stepped side "
                     "by side; it returned the same one twice"
                 )
-        return EnvPool(made, rng)
+        pool = EnvPool(made, rng)
+        warn_of_range(pool.name, pool.single_action_space)
+        return pool
     except BaseException:
         for one in made:
             _close_quietly(one)

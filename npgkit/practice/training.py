@@ -32,7 +32,7 @@ from .pools import Pool
 from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for
-from .spaces import mlp_policy, warn_of_range
+from .spaces import mlp_policy
 from .value import Baseline
 
 METHODS = ("trpo", "npg", "vpg")
@@ -87,7 +87,6 @@ class Run:
         streams = np.random.SeedSequence(self.seed).spawn(3)
         start, self.rng, envs = (np.random.default_rng(stream) for stream in streams)
         self.pool: Pool = make_pool(env, settings.n_envs, envs, **env_options)
-        warn_of_range(self.pool.name, self.pool.single_action_space)
         self.policy: Policy = mlp_policy(*self._spaces(), settings.hidden)
         size = self.pool.obs.reshape(settings.n_envs, -1).shape[1]
         self.baseline = Baseline(

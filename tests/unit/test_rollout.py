@@ -286,7 +286,7 @@ def test_the_largest_number_is_taken():
     policy = npgkit.softmax_linear(2, 2)
     roll = collect(envs, policy, np.zeros(4), 5, RNG)
     assert roll.rew[1, 0] == LARGEST
-    assert roll.final_obs[1, 0, 1] == -LARGEST
+    assert roll.final_obs[1, 0, 1] == np.float32(-LARGEST)
 
 
 # Advantages -------------------------------------------------------------------------------------

@@ -183,7 +183,6 @@ def test_another_librarys_space_is_told_by_its_module():
 
 AS_ACTIONS = {
     "Discrete": (spaces.Discrete(3), [2, 0], [2, 0]),
-    "Discrete, narrow": (spaces.Discrete(3, dtype=np.int32), [2, 0], [2, 0]),
     "MultiDiscrete": (spaces.MultiDiscrete([2, 3]), [[1, 2], [0, 0]], [[1, 2], [0, 0]]),
     "MultiDiscrete, a matrix": (
         spaces.MultiDiscrete([[2, 3], [4, 5]]),
