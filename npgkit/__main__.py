@@ -9,6 +9,7 @@ import multiprocessing
 import signal
 import sys
 import time
+import traceback
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .practice import checkpoint
+from .practice.contract import EnvironmentFault, PolicyFault, is_environments_own
 from .practice.evaluation import evaluate_policy, interval
 from .practice.experiments import FAILED, Result, run_experiment
 from .practice.progress import bar
-from .practice.rollout import EnvironmentFault
 from .practice.training import METHODS, Iteration, Run, Settings, advance, settings_for
 from .validation import as_count
 
 RESULT = "result.json"
 EXPECTED = (
     ValueError, TypeError, ImportError, OSError, MemoryError, BrokenExecutor,
-    gymnasium.error.Error, checkpoint.CheckpointError, EnvironmentFault,
+    gymnasium.error.Error, checkpoint.CheckpointError, EnvironmentFault, PolicyFault,
 )  # fmt: skip
 EXAMPLES = """examples:
   python -m npgkit train CartPole-v1 --total-steps 100000 --out runs/pole
@@ -113,6 +114,9 @@ def _run(arguments: list[str] | None) -> int:
     try:
         return _train(chosen) if chosen.command == "train" else _compare(chosen)
     except EXPECTED as error:
+        if is_environments_own(error):
+            traceback.print_exception(error)
+            return 1
         # Python's own MemoryError says nothing.
         print(f"npgkit: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1

@@ -1,272 +1,176 @@
-"""Several copies of one environment, stepped together, that can be put down and taken up again.
+"""Environments made of an id, or of a function that makes one; and pools of them.
 
-Layer 5. Each episode begins with a seed of its own, drawn from the pool's generator. Gymnasium asks
-an environment to be a function of that seed and of the actions since, so the seed and the actions
-are a complete record of where the environment stands. A resumed run plays them again, the last
-whole episode first, and compares rewards and observation with those that were met: an environment
-that remembers more than its seed, as a wrapper with running statistics does, is found out.
+    first = make_env(env)                          looked at: its spaces, its id
+    pool = make_pool(env, n, rng, first=first)     the others are made, and the first one is used
 
-At an end the observation that ended the episode is handed out and the environment is reset at once:
-every transition is a real one, and `terminated` and `truncated` stay apart.
+Whatever fails on the way, what was made is closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.vector import VectorEnv
 
 from npgkit.validation import as_count
 
-from .checkpoint import CheckpointError
-from .spaces import check_spaces
+from .cartpole import CartPolePool
+from .contract import note_environments_own
+from .memory import in_gib
+from .pools import EnvPool, Pool
+from .spaces import check_spaces, warn_of_range
 
-Snapshot = tuple[dict[str, Any], dict[str, np.ndarray]]  # what JSON holds, and arrays
+WANTED = "env must be an id or a function that makes one single environment"
+
+MOST = 2**16
+"""The most environments of a pool: they are stepped one after the other, in one process."""
+
+SMALLEST = 2**12
+"""Bytes of a small environment with Gymnasium's wrappers: CartPole-v1 takes about as many."""
+
+CARTPOLE = "CartPole-v1"
 
 
-@dataclass(frozen=True, eq=False)
-class Transition:
-    """What one step of E environments gave.
+def make_env(env: str | Callable[[], gymnasium.Env], **options: Any) -> gymnasium.Env:
+    """Return one environment, given by its id or by a function that makes one.
 
-    `rew` (E,) float64; `terminated`, `truncated` (E,) bool; `final_obs` (E, ...) the observation
-    that the action led to, before any reset.
+    `options` go to `gymnasium.make`. What the maker raises passes through, with a note that says
+    so. Raises `TypeError` for what is not an id or a function, for a function that makes something
+    else, such as a vector environment, and for spaces that are not supported; what was made is
+    closed then.
     """
-
-    rew: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    final_obs: np.ndarray
-
-
-class Pool(Protocol):
-    """What `collect` asks of environments."""
-
-    name: str
-    """The environment's id, for messages."""
-
-    obs: np.ndarray
-    """(E, ...): what each environment shows now."""
-
-    @property
-    def single_observation_space(self) -> gymnasium.Space:
-        """The observation space of one environment."""
-
-    @property
-    def single_action_space(self) -> gymnasium.Space:
-        """The action space of one environment."""
-
-    def step(self, act: np.ndarray) -> Transition:
-        """Take one action in each environment; reset those that ended."""
-
-    def snapshot(self) -> Snapshot:
-        """Return what `restore` needs."""
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Stand where the pool stood when the snapshot was taken."""
-
-    def close(self) -> None:
-        """Close the environments."""
-
-
-@dataclass(eq=False)
-class Episode:
-    """What has to be played again to stand where an environment stands, and what it paid."""
-
-    seed: int
-    actions: list[Any]
-    rewards: list[float]
-
-
-class EnvPool:
-    """A pool of single Gymnasium environments, stepped one after the other."""
-
-    def __init__(self, envs: Sequence[gymnasium.Env], rng: np.random.Generator) -> None:
-        if not envs:
-            raise ValueError("envs is empty; a pool needs at least one environment")
-        if len({id(env.unwrapped) for env in envs}) < len(envs):
-            raise ValueError("envs holds the same environment twice; each must be one of its own")
-        self.envs, self.rng = list(envs), rng
-        check_spaces(self.envs[0])
-        spec = self.envs[0].spec
-        self.name = spec.id if spec is not None else type(self.envs[0].unwrapped).__name__
-        space = self.envs[0].action_space
-        self._box = space if isinstance(space, gymnasium.spaces.Box) else None
-        self._episodes: list[list[Episode]] = [[] for _ in self.envs]  # the last one and this one
-        self._shape = self.envs[0].observation_space.shape or ()
-        self.obs = np.empty((len(self.envs), *self._shape))
-        for e in range(len(self.envs)):
-            self._begin(e)
-
-    @property
-    def single_observation_space(self) -> gymnasium.Space:
-        return self.envs[0].observation_space
-
-    @property
-    def single_action_space(self) -> gymnasium.Space:
-        return self.envs[0].action_space
-
-    def step(self, act: np.ndarray) -> Transition:
-        n = len(self.envs)
-        rew, ended = np.empty(n), np.zeros((2, n), bool)
-        final_obs = np.empty_like(self.obs)
-        for e, action in enumerate(self._playable(act)):
-            episode = self._episodes[e][-1]
-            episode.actions.append(np.copy(action))  # an environment may change what it is given
-            obs, rew[e], ended[0, e], ended[1, e], _ = self.envs[e].step(action)
-            episode.rewards.append(rew[e])
-            final_obs[e] = self._shown(obs)
-        self.obs = final_obs.copy()
-        for e in np.flatnonzero(ended.any(axis=0)).tolist():
-            self._begin(e)
-        return Transition(rew, ended[0], ended[1], final_obs)
-
-    def snapshot(self) -> Snapshot:
-        seeds = [[episode.seed for episode in own] for own in self._episodes]
-        arrays = {"shown": self.obs.copy()}
-        for e, own in enumerate(self._episodes):
-            for k, episode in enumerate(own):
-                arrays[f"actions_{e}_{k}"] = np.array(episode.actions)
-                arrays[f"rewards_{e}_{k}"] = np.array(episode.rewards)
-        return {"seeds": seeds, "rng": self.rng.bit_generator.state}, arrays
-
-    def restore(self, snapshot: Snapshot) -> None:
-        record, arrays = snapshot
-        if len(record["seeds"]) != len(self.envs):
-            raise ValueError(
-                f"the snapshot is of {len(record['seeds'])} environments; got {len(self.envs)}"
-            )
-        for e, seeds in enumerate(record["seeds"]):
-            self._episodes[e] = []
-            for k, seed in enumerate(seeds):
-                self._begin(e, seed)
-                self._play(e, arrays[f"actions_{e}_{k}"])
-                same = np.array_equal(
-                    self._episodes[e][-1].rewards, arrays[f"rewards_{e}_{k}"], equal_nan=True
-                )
-                if not same:
-                    raise self._strange(e, "pays other rewards than it did")
-            if not np.array_equal(self.obs[e], arrays["shown"][e]):
-                raise self._strange(e, "does not come back to where it was")
-        self.rng.bit_generator.state = record["rng"]
-
-    def _play(self, e: int, actions: np.ndarray) -> None:
-        """Play the actions in environment e; what ended stays where it ended."""
-        episode = self._episodes[e][-1]
-        for action in self._as_actions(actions):
-            episode.actions.append(np.copy(action))
-            obs, reward, *_ = self.envs[e].step(action)
-            episode.rewards.append(float(reward))
-            self.obs[e] = self._shown(obs)
-
-    def _strange(self, e: int, what: str) -> CheckpointError:
-        return CheckpointError(
-            f"{self.name} cannot be resumed: environment {e}, with the same seeds and actions, "
-            f"{what}. It remembers more than an episode's seed; of wrappers, those that "
-            "normalise by running statistics do"
-        )
-
-    def close(self) -> None:
-        for env in self.envs:
-            env.close()
-
-    def _begin(self, e: int, seed: int | None = None) -> None:
-        seed = int(self.rng.integers(2**31)) if seed is None else seed
-        self._episodes[e] = [*self._episodes[e][-1:], Episode(seed, [], [])]
-        obs, _ = self.envs[e].reset(seed=seed)
-        self.obs[e] = self._shown(obs)
-
-    def _shown(self, obs: Any) -> np.ndarray:
-        """What an environment shows, unless it is of another shape than its space says."""
-        obs = np.asarray(obs)
-        if obs.shape != self._shape:
-            raise ValueError(
-                f"{self.name} shows an observation of shape {obs.shape}; "
-                f"its space says {self._shape}"
-            )
-        return obs
-
-    def _playable(self, act: np.ndarray) -> list[Any]:
-        """What the environments take: actions of a Box are brought within its bounds."""
-        if self._box is None:
-            return self._as_actions(act)
-        flat = act.reshape(len(act), *self._box.shape)
-        return self._as_actions(np.clip(flat, self._box.low, self._box.high))
-
-    def _as_actions(self, act: np.ndarray) -> list[Any]:
-        if self._box is None:
-            return [int(a) for a in act]
-        return list(act.astype(self._box.dtype, copy=False))
-
-
-class CartPolePool:
-    """CartPole's own vector environment: all poles in one array operation.
-
-    It would reset a pole during the step after the end, ignoring that step's action; here a pole
-    that fell is put up again at once, as `EnvPool` does it.
-    """
-
-    def __init__(self, n: int, rng: np.random.Generator, max_episode_steps: int = 500) -> None:
-        self.name, self.rng = "CartPole-v1", rng
-        self.env: Any = CartPoleVectorEnv(as_count("n_envs", n, at_least=1), max_episode_steps)
-        self.env.reset(seed=0)
-        self._put_up(np.ones(n, bool))
-        self.obs = self._shown()
-
-    @property
-    def single_observation_space(self) -> gymnasium.Space:
-        return self.env.single_observation_space
-
-    @property
-    def single_action_space(self) -> gymnasium.Space:
-        return self.env.single_action_space
-
-    def step(self, act: np.ndarray) -> Transition:
-        final_obs, rew, terminated, truncated, _ = self.env.step(act)
-        self._put_up(terminated | truncated)
-        self.obs = self._shown()
-        return Transition(rew.astype(np.float64), terminated, truncated, final_obs)
-
-    def snapshot(self) -> Snapshot:
-        arrays = {"state": self.env.state.copy(), "steps": self.env.steps.copy()}
-        return {"rng": self.rng.bit_generator.state}, arrays
-
-    def restore(self, snapshot: Snapshot) -> None:
-        record, arrays = snapshot
-        state, steps = arrays["state"].copy(), arrays["steps"].copy()
-        if state.shape != self.env.state.shape or steps.shape != self.env.steps.shape:
-            raise ValueError(
-                f"the snapshot is of {state.shape[-1]} environments; got {self.env.num_envs}"
-            )
-        self.rng.bit_generator.state = record["rng"]
-        self.env.state, self.env.steps = state, steps
-        self.obs = self._shown()
-
-    def close(self) -> None:
-        self.env.close()
-
-    def _shown(self) -> np.ndarray:
-        return self.env.state.T.astype(np.float32)
-
-    def _put_up(self, fallen: np.ndarray) -> None:
-        size = (4, int(fallen.sum()))
-        self.env.state[:, fallen] = self.rng.uniform(self.env.low, self.env.high, size)
-        self.env.steps[fallen] = 0
-        self.env.prev_done[:] = False
+    made = _made(env, options)
+    try:
+        if not isinstance(made, gymnasium.Env):
+            raise TypeError(f"{WANTED}; what it made is {_kind(made)}")
+        check_spaces(made)
+    except BaseException:
+        _close_quietly(made)
+        raise
+    return made
 
 
 def make_pool(
-    env: str | Callable[[], gymnasium.Env], n: int, rng: np.random.Generator, **options: Any
+    env: str | Callable[[], gymnasium.Env],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    first: gymnasium.Env | None = None,
+    **options: Any,
 ) -> Pool:
     """Return `n` copies of an environment, given by its id or by a function that makes one.
 
-    `options` go to `gymnasium.make`. CartPole-v1 comes as its vector environment.
+    Parameters
+    ----------
+    env : str, or a function that makes an environment
+        CartPole-v1 comes as its vector environment, where the id still means what Gymnasium
+        registers under it.
+    n : int
+        At most `MOST`.
+    rng : numpy.random.Generator
+        Draws the seeds of the episodes.
+    first : gymnasium.Env, optional
+        The first environment, if it is made already: it is the pool's from now on.
+    options
+        Go to `gymnasium.make`.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not within 1 and `MOST`, or the function returns the same environment twice or
+        environments with different spaces.
+    TypeError
+        As `make_env` does.
+
+    Warns with `ActionRangeWarning` of actions whose bounds are far from a policy's first actions.
     """
+    made = [] if first is None else [first]
+    try:
+        n = _size(n)
+        if env == CARTPOLE and not options and is_gymnasiums_cartpole():
+            for one in made:
+                one.close()
+            return CartPolePool(n, rng)
+        while len(made) < n:
+            made.append(make_env(env, **options))
+            if made[-1].unwrapped is made[0].unwrapped and len(made) > 1:
+                raise ValueError(
+                    f"env must make a new environment at each call, because {n} are stepped side "
+                    "by side; it returned the same one twice"
+                )
+        pool = EnvPool(made, rng)
+        warn_of_range(pool.name, pool.single_action_space)
+        return pool
+    except BaseException:
+        for one in made:
+            _close_quietly(one)
+        raise
+
+
+def is_gymnasiums_cartpole() -> bool:
+    """Whether CartPole-v1 is registered as Gymnasium does it, so that its vector form is the same.
+
+    A registry can be changed: another class, another limit of steps, other arguments or wrappers.
+    """
+    spec = gymnasium.spec(CARTPOLE)
+    return (
+        spec.entry_point == "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
+        and spec.max_episode_steps == 500
+        and not spec.kwargs
+        and not spec.additional_wrappers
+    )
+
+
+def _made(env: Any, options: dict[str, Any]) -> Any:
+    """Return what `env` makes."""
+    if not isinstance(env, str) and (
+        isinstance(env, gymnasium.Env | VectorEnv) or not callable(env)
+    ):
+        raise TypeError(f"{WANTED}; got {_kind(env)}")
+    if not isinstance(env, str) and options:
+        raise TypeError(f"options go to gymnasium.make and need an id; got {sorted(options)}")
+    try:
+        return gymnasium.make(env, **options) if isinstance(env, str) else env()
+    except Exception as error:
+        if not (isinstance(env, str) and _is_about_the_id(env, error)):
+            note_environments_own(error, f"the maker of {env!r}")
+        raise
+
+
+def _is_about_the_id(env: str, error: Exception) -> bool:
+    """Whether Gymnasium could not find an id or its module, or says which package is missing."""
+    module = env.partition(":")[0]
+    missing = isinstance(error, ModuleNotFoundError) and error.name in (None, module)
+    return missing or isinstance(error, gymnasium.error.Error)
+
+
+def _size(n: int) -> int:
     n = as_count("n_envs", n, at_least=1)
-    if env == "CartPole-v1" and not options:
-        return CartPolePool(n, rng)
-    make = (lambda: gymnasium.make(env, **options)) if isinstance(env, str) else env
-    return EnvPool([make() for _ in range(n)], rng)
+    if n > MOST:
+        raise ValueError(
+            f"n_envs must be at most {MOST}, because environments are stepped one after the other "
+            f"in one process; got {n}, which would need {in_gib(n * SMALLEST)} of memory at the "
+            "least"
+        )
+    return n
+
+
+def _close_quietly(made: Any) -> None:
+    """Close what is left over where another error is on its way."""
+    try:
+        made.close()
+    except Exception:
+        return
+
+
+def _kind(value: Any) -> str:
+    """Say what a value is: a vector environment, an environment, or of which class."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if isinstance(value, VectorEnv):
+        return f"a vector environment, {kind}"
+    if isinstance(value, gymnasium.Env):
+        return f"an environment, {kind}, where a function makes it: lambda: {kind}(...)"
+    return f"{value!r}, of type {kind}" if len(repr(value)) <= 60 else f"a {kind}"

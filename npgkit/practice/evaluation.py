@@ -11,8 +11,9 @@ import numpy as np
 
 from npgkit.validation import as_count, as_floats, as_scalar
 
+from .contract import EnvironmentFault
 from .environments import make_pool
-from .rollout import EnvironmentFault, require_finite, require_finite_step
+from .rollout import require_finite, require_finite_step
 from .training import Environment, Run
 
 MAX_STEPS = 100_000

@@ -27,7 +27,8 @@ from npgkit.trust_region import trust_region_step
 from npgkit.validation import as_choice, as_count, as_floats, as_indices
 
 from . import checkpoint
-from .environments import Pool, make_pool
+from .environments import make_pool
+from .pools import Pool
 from .progress import bar
 from .rollout import Rollout, Running, collect, gae
 from .settings import Environment, Settings, settings_for
@@ -105,7 +106,7 @@ class Run:
         look = moments.look if settings.normalise else _as_they_are
         rollout = collect(
             self.pool, self.policy, self.theta, settings.n_steps, self.rng,
-            look=look, running=self.running,
+            normalise_obs=look, running=self.running,
         )  # fmt: skip
         obs = look(rollout.rows(rollout.obs))
         values, next_values = self._values(rollout, obs, look)
@@ -229,7 +230,8 @@ class Run:
         rng.bit_generator.state = record["rng"]
         prefix = "env_"
         env_arrays = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-        self.pool.restore((record["envs"], env_arrays))
+        anew = self.pool.restore((record["envs"], env_arrays))
+        returns[anew] = lengths[anew] = 0
         self.theta, self.phi, self.rng = theta, phi, rng
         self.moments = Moments(counts["moments_count"], mean, var)
         self.running.returns, self.running.lengths = returns, lengths
@@ -252,7 +254,7 @@ class Run:
         next_values[:-1] = values[1:]
         ahead = rollout.truncated.copy()
         ahead[-1] = True  # the rollout's end is an end of looking, too
-        final = look(rollout.final_obs[ahead])
+        final = look(rollout.final_obs_at(ahead))
         next_values[ahead] = self.baseline.predict(self.phi, final)
         return values, next_values
 
@@ -291,7 +293,7 @@ class Moments:
 
     def updated(self, obs: np.ndarray) -> Moments:
         """Return the moments with the rows of `obs` (n, size) counted in (Chan et al., 1979)."""
-        n, mean, var = len(obs), obs.mean(axis=0), obs.var(axis=0)
+        n, mean, var = len(obs), *(f(axis=0, dtype=np.float64) for f in (obs.mean, obs.var))
         total = self.count + n
         apart = mean - self.mean
         spread = (self.var * self.count + var * n + apart**2 * self.count * n / total) / total

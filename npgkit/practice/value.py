@@ -1,11 +1,11 @@
 """The value baseline: a network fitted to returns by damped Gauss-Newton steps.
 
-Layer 5. For V = v_phi(obs) and targets y the loss is mean (V - y)^2 / 2. Its Gauss-Newton matrix
+For V(obs) with parameters w and targets y the loss is mean (V - y)^2 / 2. Its Gauss-Newton matrix
 
-    G = J'J / n
+    G = J'J / n,    J the Jacobian of V by w,
 
-is the Fisher matrix of a Gaussian with mean V and unit variance: the product, the conjugate
-gradients and the idea are those of the policy's step, and a fit costs a few of them and no more.
+is the Fisher matrix of a Gaussian with mean V and unit variance. So the fit uses the products and
+the conjugate gradients of the policy's step, and costs a few of them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,24 @@ from npgkit.networks import MLP
 
 @dataclass(frozen=True)
 class Baseline:
-    """A value function V(obs) = shift + scale net(obs); phi holds the network, shift and scale.
+    """A value function V(obs) = shift + scale net(obs).
 
-    `shift` and `scale` follow the targets' mean and standard deviation, so that the network works
-    with numbers of the order of one whatever the rewards' unit.
+    `value_params` (n_params + 2,) holds the network's parameters, then shift and scale. These
+    follow the targets' mean and standard deviation, so that the network's outputs are of the order
+    of one in whatever unit rewards come.
+
+    Attributes
+    ----------
+    network : MLP
+        With one output.
+    damping : float
+        Added to the diagonal of G.
+    cg_iterations : int
+        Of each Gauss-Newton step, at most.
+    rounds : int
+        Gauss-Newton steps of a fit.
+    backtracks : int
+        How often a step that does not lower the loss is halved.
     """
 
     network: MLP
@@ -33,30 +47,30 @@ class Baseline:
     backtracks: int = 4
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
-        """Return a starting phi (n_params + 2,): V = 0, whatever the rewards' unit."""
+        """Return starting parameters (n_params + 2,), with which V = 0 everywhere."""
         net = self.network.init(rng)
         W, _ = self.network.unpack(net)[-1]
         W[:] = 0.0
         return np.concatenate([net, [0.0, 1.0]])
 
-    def predict(self, phi: np.ndarray, obs: np.ndarray) -> np.ndarray:
+    def predict(self, value_params: np.ndarray, obs: np.ndarray) -> np.ndarray:
         """Return V (n,) for observations (n, size)."""
-        net, shift, scale = self._parts(phi)
+        net, shift, scale = self._parts(value_params)
         return shift + scale * self.network.linearize(net, obs).out[:, 0]
 
-    def fit(self, phi: np.ndarray, obs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return phi after `rounds` Gauss-Newton steps towards the targets (n,).
+    def fit(self, value_params: np.ndarray, obs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return `value_params` after `rounds` Gauss-Newton steps towards the targets (n,).
 
-        Before the first, V is moved by the constant that fits best. A step that does not lower the
-        loss is halved, `backtracks` times at most, then left out.
+        Before the first step, the constant that fits best is added to V. A step that does not lower
+        the loss is halved, `backtracks` times at most, then left out.
         """
-        phi = self._rescaled(phi, targets)
-        net, shift, scale = self._parts(phi)
-        wanted = ((targets - shift) / scale).astype(phi.dtype)
+        value_params = self._rescaled(value_params, targets)
+        net, shift, scale = self._parts(value_params)
+        wanted = ((targets - shift) / scale).astype(value_params.dtype)
         net = self._centred(net, obs, wanted)
         for _ in range(self.rounds):
             net = self._step(net, obs, wanted)
-        return np.concatenate([net, phi[-2:]])
+        return np.concatenate([net, value_params[-2:]])
 
     def _centred(self, net: np.ndarray, obs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """Return the net with the last bias that fits best."""
@@ -79,19 +93,19 @@ class Baseline:
                 return trial
         return net
 
-    def _parts(self, phi: np.ndarray) -> tuple[np.ndarray, float, float]:
-        return phi[:-2], float(phi[-2]), float(phi[-1])
+    def _parts(self, value_params: np.ndarray) -> tuple[np.ndarray, float, float]:
+        return value_params[:-2], float(value_params[-2]), float(value_params[-1])
 
-    def _rescaled(self, phi: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Give V the targets' shift and scale, and the last layer what leaves V as it was."""
-        net, shift, scale = self._parts(phi)
+    def _rescaled(self, value_params: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Take the targets' shift and scale, and change the last layer so that V stays the same."""
+        net, shift, scale = self._parts(value_params)
         new_shift, new_scale = float(targets.mean()), max(float(targets.std()), 1e-6)
         net = net.copy()
         W, b = self.network.unpack(net)[-1]
         W *= scale / new_scale
         b *= scale / new_scale
         b += (shift - new_shift) / new_scale
-        return np.concatenate([net, [new_shift, new_scale]]).astype(phi.dtype)
+        return np.concatenate([net, [new_shift, new_scale]]).astype(value_params.dtype)
 
 
 class _GaussNewton:

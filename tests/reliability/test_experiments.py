@@ -499,7 +499,7 @@ def test_configurations_without_names_are_refused():
 
 
 class Switches(Fatal):
-    action_space = spaces.MultiDiscrete([2, 2])
+    action_space = spaces.MultiBinary(2)
 
 
 def broken():
@@ -507,7 +507,8 @@ def broken():
 
 
 @pytest.mark.parametrize(
-    ("env", "message"), [(Switches, "must be Discrete or Box"), (broken, "no licence")]
+    ("env", "message"),
+    [(Switches, "must be Discrete, MultiDiscrete or Box"), (broken, "no licence")],
 )
 def test_a_function_that_makes_no_environment_of_use_is_refused(env, message, counted):
     with pytest.raises(ValueError, match=rf"configs\['bad'\] cannot be run: .*{message}"):

@@ -1,5 +1,6 @@
 """Pools of environments: real transitions, seeds of their own, put down and taken up."""
 
+import dataclasses
 import json
 
 import gymnasium
@@ -8,7 +9,9 @@ import pytest
 from gymnasium import spaces
 
 from npgkit import CheckpointError
-from npgkit.practice.environments import CartPolePool, EnvPool, make_pool
+from npgkit.practice.cartpole import CartPolePool
+from npgkit.practice.environments import MOST, make_pool
+from npgkit.practice.pools import EnvPool
 
 
 def rng(seed=0):
@@ -139,11 +142,11 @@ def test_real_actions_are_brought_within_the_bounds_shape_and_dtype_of_the_box(s
     assert space.contains(env.actions[0])
 
 
-def test_discrete_actions_arrive_as_ints():
+def test_discrete_actions_arrive_as_the_space_samples_them():
     env = Recorder(spaces.Discrete(3))
     EnvPool([env], rng()).step(np.array([2]))
     assert env.actions == [2]
-    assert type(env.actions[0]) is int
+    assert type(env.actions[0]) is type(env.action_space.sample()) is np.int64
 
 
 def test_at_an_end_the_final_observation_is_handed_out_and_the_next_episode_shown():
@@ -305,6 +308,53 @@ def test_a_pool_is_made_of_an_id_or_of_a_function_and_knows_its_name():
     assert make_pool(lambda: gymnasium.make("Acrobot-v1"), 1, rng()).name == "Acrobot-v1"
 
 
+REGISTERED = {
+    "as Gymnasium does": ({}, CartPolePool),
+    "with fewer steps": ({"max_episode_steps": 50}, EnvPool),
+    "without a limit": ({"max_episode_steps": None}, EnvPool),
+    "of another class": ({"entry_point": lambda: Recorder(spaces.Discrete(2))}, EnvPool),
+    "with another reward": ({"kwargs": {"sutton_barto_reward": True}}, EnvPool),
+    "with a wrapper": (
+        {"additional_wrappers": (gymnasium.wrappers.NormalizeReward.wrapper_spec(),)}, EnvPool,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "kind"), REGISTERED.values(), ids=REGISTERED)
+def test_poles_are_vectorised_only_while_their_id_is_gymnasiums(change, kind, monkeypatch):
+    spec = dataclasses.replace(gymnasium.spec("CartPole-v1"))
+    for name, value in change.items():
+        setattr(spec, name, value)
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
+    with make_pool("CartPole-v1", 2, rng()) as pool:
+        assert type(pool) is kind
+        assert pool.obs.shape[0] == 2
+
+
+def test_poles_that_are_not_gymnasiums_keep_to_what_is_registered(monkeypatch):
+    spec = dataclasses.replace(gymnasium.spec("CartPole-v1"))
+    spec.max_episode_steps = 5
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
+    pool = make_pool("CartPole-v1", 1, rng())
+    assert [bool(pool.step(np.array([t % 2])).truncated[0]) for t in range(5)] == [False] * 4 + [
+        True
+    ]
+
+
+TOO_MANY = {
+    "one too many": (MOST + 1, "n_envs must be at most 65536.*; got 65537"),
+    "a million": (10**6, "n_envs must be at most 65536.* got 1000000, which would need 3.81 GiB"),
+    "a number beyond floats": (10**400, "n_envs must be at most 65536"),
+}
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+@pytest.mark.parametrize(("n", "message"), TOO_MANY.values(), ids=TOO_MANY)
+def test_more_environments_than_can_be_are_refused_at_once(env, n, message):
+    with pytest.raises(ValueError, match=message):
+        make_pool(env, n, rng())
+
+
 def test_closing_a_pool_closes_every_environment():
     closed = []
     pool = make_pool(lambda: Recorder(BOX), 3, rng())
@@ -327,10 +377,6 @@ BAD = {
     "the same environment twice": (
         lambda: EnvPool([gymnasium.make("CartPole-v1")] * 2, rng()),
         "envs holds the same environment twice",
-    ),
-    "an observation of another shape": (
-        lambda: make_pool(lambda: Misshapen(), 1, rng()),
-        r"Misshapen shows an observation of shape \(1,\); its space says \(3,\)",
     ),
     "n not whole": (lambda: make_pool("Pendulum-v1", 1.5, rng()), "n_envs must be a whole number"),
 }

@@ -1,5 +1,6 @@
 """Rollouts and advantages: ends kept apart, final observations used, sums as defined."""
 
+import tracemalloc
 from itertools import pairwise
 
 import gymnasium
@@ -10,8 +11,11 @@ from gymnasium import spaces
 import npgkit
 from npgkit import EnvironmentFault, Policy, collect, gae, mlp_policy
 from npgkit.networks import Linear
-from npgkit.practice.environments import EnvPool, make_pool
-from npgkit.practice.rollout import LARGEST, Running
+from npgkit.practice import memory
+from npgkit.practice.contract import LARGEST
+from npgkit.practice.environments import make_pool
+from npgkit.practice.pools import EnvPool
+from npgkit.practice.rollout import ROW, Running, require_rollout
 from npgkit.practice.training import Run, Settings
 
 
@@ -65,6 +69,88 @@ def test_rows_chain_but_at_ends_where_the_final_observation_stands():
     np.testing.assert_array_equal(rows[4 * 7 + 2], roll.obs[7, 2])
 
 
+@pytest.mark.parametrize("n_steps", [1, 3, 4, 12, 20])
+def test_final_observations_are_found_without_a_second_copy(n_steps):
+    """Each as the pool gave it, for masks of every kind."""
+    pool = EnvPool(counters(), np.random.default_rng(0))
+    seen, plain = [], pool.step
+
+    def step(act):
+        seen.append(plain(act))
+        return seen[-1]
+
+    pool.step = step
+    roll = collect(pool, two_actions(), np.zeros(4), n_steps, np.random.default_rng(0))
+    final = np.array([s.final_obs for s in seen])
+    np.testing.assert_array_equal(roll.final_obs, final)
+    np.testing.assert_array_equal(roll.last_obs, final[-1])
+    np.testing.assert_array_equal(roll.end_obs, final[roll.ended])
+    draw = np.random.default_rng(1)
+    masks = [roll.ended, roll.truncated, ~roll.ended, draw.random(roll.rew.shape) < 0.5]
+    for where in [*masks, np.ones_like(roll.ended), np.zeros_like(roll.ended)]:
+        found = roll.final_obs_at(where)
+        assert found.dtype == roll.obs.dtype
+        np.testing.assert_array_equal(found, final[where])
+
+
+class Camera(Counter):
+    """Pixels, one value of grey a step."""
+
+    observation_space = spaces.Box(0, 255, (16, 16, 3), np.uint8)
+
+    def _obs(self):
+        return np.full((16, 16, 3), self.t, np.uint8)
+
+
+def test_pixels_are_kept_once_and_in_their_own_dtype():
+    """Beside the array itself: what ended, one observation an environment, and small change."""
+    pool = EnvPool([Camera(50, "trunc") for _ in range(4)], np.random.default_rng(0))
+    assert pool.obs.dtype == np.uint8
+    policy = npgkit.softmax_linear(3, 2)
+    tracemalloc.start()
+    roll = collect(
+        pool,
+        policy,
+        np.zeros(6),
+        250,
+        np.random.default_rng(0),
+        normalise_obs=lambda o: o[:, :3] / 255,
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    pixels = 250 * 4 * 16 * 16 * 3
+    assert roll.obs.dtype == np.uint8
+    assert roll.obs.nbytes == pixels
+    assert roll.end_obs.shape == (20, 768)
+    assert peak < 1.5 * pixels
+    np.testing.assert_array_equal(roll.obs[:, 0, 0], np.arange(250) % 50)
+
+
+def test_a_rollout_that_no_memory_holds_is_refused_before_a_step():
+    pool = EnvPool([Camera(50, "trunc")], np.random.default_rng(0))
+    pool.step = None
+    message = (
+        r"n_envs = 1 times n_steps = 1000000000000, 1000000000000 rows, would need 7.*e.05 GiB"
+    )
+    with pytest.raises(ValueError, match=message + " of memory; there are"):
+        collect(pool, two_actions(), np.zeros(4), 10**12, np.random.default_rng(0))
+
+
+def test_a_number_of_steps_beyond_floats_is_refused():
+    with pytest.raises(ValueError, match=r"rows, would need .* GiB"):
+        require_rollout(spaces.Box(0, 1, (4,)), 4, 10**400)
+
+
+def test_a_rollout_is_refused_by_what_there_is(monkeypatch):
+    space, row = spaces.Box(0, 1, (4,), np.float32), 4 * 4 + ROW
+    monkeypatch.setattr(memory, "limit", lambda: 1000 * row)
+    require_rollout(space, 10, 100)
+    with pytest.raises(ValueError, match="n_envs = 11 times n_steps = 100, 1100 rows, would need"):
+        require_rollout(space, 11, 100)
+    monkeypatch.setattr(memory, "limit", lambda: None)  # a system that does not say
+    require_rollout(space, 10**9, 10**9)
+
+
 def test_returns_and_lengths_are_those_of_the_episodes_in_the_order_of_their_ends():
     roll = collect(counters(), two_actions(), np.zeros(4), 8, np.random.default_rng(0))
     np.testing.assert_array_equal(roll.lengths, [3, 4, 5, 3, 4])
@@ -102,13 +188,13 @@ def test_the_policy_acts_once_a_step_for_all_environments():
 
 
 def test_actions_are_the_policys_for_what_it_sees_and_rows_keep_what_was_shown():
-    """Drawn again from the same generator, observation by observation, with and without `look`."""
+    """Drawn again from the same generator, with and without `normalise_obs`."""
     policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (1,)), (8,))
     theta = policy.init(np.random.default_rng(1))
     theta[-2:] = 0.5  # wide enough to leave Pendulum's bounds of -2 and 2 at times
     for look in (None, lambda obs: 10 * obs - 3):
         pool = make_pool("Pendulum-v1", 3, np.random.default_rng(2))
-        roll = collect(pool, policy, theta, 30, np.random.default_rng(4), look=look)
+        roll = collect(pool, policy, theta, 30, np.random.default_rng(4), normalise_obs=look)
         again = np.random.default_rng(4)
         for obs, act in zip(roll.obs, roll.act, strict=True):
             seen = obs if look is None else look(obs)
@@ -178,14 +264,20 @@ class Large(Counter):
 TOO_LARGE = {
     "reward": (1e39, 0.0, r"reward of .* 1 \(Large\) at step 1 .* is 1e\+39, too large;"),
     "negative reward": (-1e31, 0.0, r"reward of .* is -1e\+31, too large;"),
-    "observation": (0.0, -1e39, r"observation of .* 1 .* step 1 .* is -1e\+39, entry \[1\], too"),
+    "observation": (
+        0.0,
+        -1e39,
+        r"observation is -1e\+39, entry \[1\], too large, .* 1 .* step 1 of",
+    ),
 }
 
 
 @pytest.mark.parametrize(("reward", "entry", "message"), TOO_LARGE.values(), ids=TOO_LARGE)
 def test_numbers_that_float32_would_not_hold_are_the_environments_fault(reward, entry, message):
     envs = [Large(0.0, 0.0), Large(reward, entry)]
-    with pytest.raises(EnvironmentFault, match=message + ".* at most 1e.30 in size"):
+    with pytest.raises(
+        EnvironmentFault, match=message + ".* (at most 1e.30 in size|cannot hold that)"
+    ):
         collect(envs, two_actions(), np.zeros(4), 5, RNG)
 
 
@@ -194,7 +286,7 @@ def test_the_largest_number_is_taken():
     policy = npgkit.softmax_linear(2, 2)
     roll = collect(envs, policy, np.zeros(4), 5, RNG)
     assert roll.rew[1, 0] == LARGEST
-    assert roll.final_obs[1, 0, 1] == -LARGEST
+    assert roll.final_obs[1, 0, 1] == np.float32(-LARGEST)
 
 
 # Advantages -------------------------------------------------------------------------------------

@@ -12,16 +12,16 @@ def data(seed=0, n=300, size=3):
     return rng.normal(size=(n, size)), rng
 
 
-def loss(baseline, phi, obs, targets):
-    return float(((baseline.predict(phi, obs) - targets) ** 2).mean())
+def loss(baseline, params, obs, targets):
+    return float(((baseline.predict(params, obs) - targets) ** 2).mean())
 
 
 def moved(baseline, obs, seed=0, dtype=np.float64):
-    """A phi away from the start, with a shift and a scale of its own."""
-    phi = baseline.init(np.random.default_rng(seed)).astype(dtype)
-    phi[:-2] += 0.3 * np.random.default_rng(seed + 1).normal(size=len(phi) - 2)
-    phi[-2:] = -4.0, 2.5
-    return phi
+    """Parameters away from the start, with a shift and a scale of its own."""
+    params = baseline.init(np.random.default_rng(seed)).astype(dtype)
+    params[:-2] += 0.3 * np.random.default_rng(seed + 1).normal(size=len(params) - 2)
+    params[-2:] = -4.0, 2.5
+    return params
 
 
 OBS, RNG = data()
@@ -44,40 +44,40 @@ TARGETS = {
 def test_a_fit_never_raises_the_loss(targets, damping, hidden):
     """Up to rounding of numbers of the size of the targets."""
     baseline = Baseline(MLP(3, hidden, 1), damping)
-    phi = moved(baseline, OBS)
-    before = loss(baseline, phi, OBS, targets)
+    params = moved(baseline, OBS)
+    before = loss(baseline, params, OBS, targets)
     rounding = 1e-24 * (1 + float((targets**2).max()))
     for _ in range(4):
-        phi = baseline.fit(phi, OBS, targets)
-        after = loss(baseline, phi, OBS, targets)
+        params = baseline.fit(params, OBS, targets)
+        after = loss(baseline, params, OBS, targets)
         assert after <= before * (1 + 1e-9) + rounding
         before = after
-    assert np.isfinite(phi).all()
+    assert np.isfinite(params).all()
 
 
 @pytest.mark.parametrize("name", ["linear", "bent", "huge", "far away", "tiny"])
 def test_the_first_fit_brings_the_loss_below_the_variance(name):
     """The variance is the loss of the best constant."""
     baseline, targets = Baseline(MLP(3, (16,), 1), damping=0.01), TARGETS[name]
-    phi = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, targets)
-    assert loss(baseline, phi, OBS, targets) < 0.99 * targets.var()
+    params = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, targets)
+    assert loss(baseline, params, OBS, targets) < 0.99 * targets.var()
 
 
 def test_a_constant_that_all_targets_gain_is_met_without_a_round():
     baseline, targets = Baseline(MLP(3, (8,), 1), damping=0.01, rounds=0), TARGETS["bent"]
-    phi = moved(baseline, OBS)
-    targets = baseline.predict(phi, OBS) + 1e6
-    np.testing.assert_allclose(baseline.predict(baseline.fit(phi, OBS, targets), OBS), targets)
+    params = moved(baseline, OBS)
+    targets = baseline.predict(params, OBS) + 1e6
+    np.testing.assert_allclose(baseline.predict(baseline.fit(params, OBS, targets), OBS), targets)
 
 
 @pytest.mark.parametrize("unit", [1e-8, 1e-4, 1.0, 1e4])
 def test_the_first_value_is_zero_and_the_unit_of_the_targets_does_not_matter(unit):
     """Down to targets whose deviation is the floor of the scale, 1e-6."""
     baseline, targets = Baseline(MLP(3, (8,), 1), damping=0.01), TARGETS["bent"]
-    phi = baseline.init(np.random.default_rng(0))
-    np.testing.assert_array_equal(baseline.predict(phi, OBS), 0.0)
-    once = baseline.predict(baseline.fit(phi, OBS, targets), OBS)
-    scaled = baseline.predict(baseline.fit(phi, OBS, unit * targets), OBS) / unit
+    params = baseline.init(np.random.default_rng(0))
+    np.testing.assert_array_equal(baseline.predict(params, OBS), 0.0)
+    once = baseline.predict(baseline.fit(params, OBS, targets), OBS)
+    scaled = baseline.predict(baseline.fit(params, OBS, unit * targets), OBS) / unit
     if unit * targets.std() > 1e-6:
         np.testing.assert_allclose(scaled, once, rtol=1e-6, atol=1e-8)
     else:
@@ -92,22 +92,22 @@ def test_a_linear_target_is_met_by_a_linear_network():
     left = (damping / (damping + smallest)) ** rounds
     targets = TARGETS["linear"]
     baseline = Baseline(MLP(3, (), 1), damping, rounds=rounds)
-    phi = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, targets)
+    params = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, targets)
     bound = 10 * left * targets.std()  # the weights' distance, seen through rows of norm < 10
     assert bound < 1e-8
-    np.testing.assert_allclose(baseline.predict(phi, OBS), targets, atol=bound + 1e-12)
+    np.testing.assert_allclose(baseline.predict(params, OBS), targets, atol=bound + 1e-12)
 
 
 def test_a_tanh_network_comes_close_to_a_linear_target():
     """Within 1 % of the standard deviation after 40 rounds."""
     baseline = Baseline(MLP(3, (16,), 1), 1e-3, cg_iterations=30, rounds=40)
-    phi = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, TARGETS["linear"])
-    assert loss(baseline, phi, OBS, TARGETS["linear"]) < 1e-4 * TARGETS["linear"].var()
+    params = baseline.fit(baseline.init(np.random.default_rng(0)), OBS, TARGETS["linear"])
+    assert loss(baseline, params, OBS, TARGETS["linear"]) < 1e-4 * TARGETS["linear"].var()
 
 
-def beginning(baseline, phi, targets):
-    """The phi that the rounds begin at: in the targets' unit, with the best constant."""
-    changed = baseline._rescaled(phi, targets)
+def beginning(baseline, params, targets):
+    """The parameters that the rounds begin at: in the targets' unit, with the best constant."""
+    changed = baseline._rescaled(params, targets)
     net, (shift, scale) = changed[:-2], changed[-2:]
     return np.append(baseline._centred(net, OBS, (targets - shift) / scale), [shift, scale])
 
@@ -116,25 +116,25 @@ def test_one_round_is_the_damped_gauss_newton_step():
     """Against the dense system, CG run to the end; the halvings are not needed here."""
     baseline = Baseline(MLP(3, (4,), 1), damping=0.5, cg_iterations=200, rounds=1)
     targets = TARGETS["bent"]
-    phi = moved(baseline, OBS)
-    net, shift, scale = np.split(beginning(baseline, phi, targets), [-2, -1])
+    params = moved(baseline, OBS)
+    net, shift, scale = np.split(beginning(baseline, params, targets), [-2, -1])
     at = baseline.network.linearize(net, OBS)
     J = at.per_row(np.ones((300, 1)))
     missing = (targets - shift) / scale - at.out[:, 0]
     step = np.linalg.solve(J.T @ J / 300 + 0.5 * np.eye(len(net)), J.T @ missing / 300)
-    fitted = baseline.fit(phi, OBS, targets)
+    fitted = baseline.fit(params, OBS, targets)
     np.testing.assert_allclose(fitted[:-2], net + step, atol=1e-8)
 
 
 def test_a_step_that_overshoots_is_halved_and_one_that_never_helps_is_left_out(monkeypatch):
     baseline = Baseline(MLP(3, (), 1), damping=1e-9, rounds=1)
-    phi, targets = moved(baseline, OBS), TARGETS["linear"]
-    exact = baseline.fit(phi, OBS, targets)
-    start = beginning(baseline, phi, targets)
+    params, targets = moved(baseline, OBS), TARGETS["linear"]
+    exact = baseline.fit(params, OBS, targets)
+    start = beginning(baseline, params, targets)
     for factor, halvings in ((3.0, 1), (7.0, 2), (-1.0, None)):
         with monkeypatch.context() as patch:
             patch.setattr("npgkit.practice.value.conjugate_gradient", lengthened(factor))
-            found = baseline.fit(phi, OBS, targets)
+            found = baseline.fit(params, OBS, targets)
         # a step of t times the exact one leaves |1 - t| of the error: it helps for t < 2
         share = 0.0 if halvings is None else factor / 2**halvings
         np.testing.assert_allclose(found, start + share * (exact - start), atol=1e-6)
@@ -157,9 +157,9 @@ def lengthened(factor):
 def test_a_new_shift_and_scale_leave_the_predictions_as_they_were(targets, dtype):
     """Up to rounding at the size of the numbers that cancel: shifts, and predictions."""
     baseline = Baseline(MLP(3, (8,), 1))
-    phi = moved(baseline, OBS, dtype=dtype)
-    before = baseline.predict(phi, OBS)
-    changed = baseline._rescaled(phi, targets)
+    params = moved(baseline, OBS, dtype=dtype)
+    before = baseline.predict(params, OBS)
+    changed = baseline._rescaled(params, targets)
     assert changed.dtype == dtype
     assert changed[-2] == pytest.approx(targets.mean(), rel=1e-6, abs=1e-12)
     assert changed[-1] == pytest.approx(max(targets.std(), 1e-6), rel=1e-6)
@@ -186,17 +186,17 @@ def test_a_fit_does_not_depend_on_the_unit_of_the_rewards(unit):
 
 def test_the_first_value_is_nearly_zero_everywhere():
     baseline = Baseline(MLP(3, (64, 64), 1))
-    phi = baseline.init(np.random.default_rng(0))
-    assert phi.shape == (baseline.network.n_params + 2,)
-    assert np.abs(baseline.predict(phi, OBS)).max() < 0.1
+    params = baseline.init(np.random.default_rng(0))
+    assert params.shape == (baseline.network.n_params + 2,)
+    assert np.abs(baseline.predict(params, OBS)).max() < 0.1
 
 
-def test_float32_stays_float32_and_phi_is_not_written_to():
+def test_float32_stays_float32_and_the_parameters_are_not_written_to():
     baseline = Baseline(MLP(3, (8,), 1))
-    phi = moved(baseline, OBS, dtype=np.float32)
-    kept = phi.copy()
-    fitted = baseline.fit(phi, OBS.astype(np.float32), TARGETS["bent"])
+    params = moved(baseline, OBS, dtype=np.float32)
+    kept = params.copy()
+    fitted = baseline.fit(params, OBS.astype(np.float32), TARGETS["bent"])
     assert fitted.dtype == np.float32
     assert baseline.predict(fitted, OBS.astype(np.float32)).dtype == np.float32
-    np.testing.assert_array_equal(phi, kept)
+    np.testing.assert_array_equal(params, kept)
     assert not np.array_equal(fitted, kept)
