@@ -42,7 +42,8 @@ if str(ROOT) not in sys.path:
 from benchmarks.report import machine  # noqa: E402
 from npgkit import Result, run_experiment  # noqa: E402
 from npgkit.practice.experiments import FAILED  # noqa: E402
-from npgkit.practice.training import Run, settings_for  # noqa: E402
+from npgkit.practice.run import Run  # noqa: E402
+from npgkit.practice.settings import settings_for  # noqa: E402
 
 PLACE = ROOT / "book" / "data" / "practice"
 ALPHAS = (0.1, 0.4, 1.6, 6.4)
@@ -204,7 +205,7 @@ def policy() -> None:
     content = {
         "env": env, "method": "trpo", "seed": seed, "total_steps": steps,
         "hidden": list(run.settings.hidden),
-        "mean": short(run.moments.mean.tolist()), "var": short(run.moments.var.tolist()),
+        "mean": short(run.normaliser.mean.tolist()), "var": short(run.normaliser.var.tolist()),
         "untrained": short(first.tolist()), "theta": short(run.theta.tolist()),
     }  # fmt: skip
     run.close()

@@ -38,9 +38,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import machine, table  # noqa: E402
-from npgkit.practice.evaluation import evaluate_policy  # noqa: E402
 from npgkit.practice.experiments import run_job  # noqa: E402
-from npgkit.practice.training import Run, settings_for  # noqa: E402
+from npgkit.practice.run import Run  # noqa: E402
+from npgkit.practice.settings import settings_for  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "training"
 EPISODES = 20
@@ -106,9 +106,12 @@ def ours(env: str, task: Task, seed: int) -> Outcome:
         if reached is None and record.mean_return >= task.threshold:
             reached = record.env_steps
     seconds = time.process_time() - start
-    level = statistics.mean(evaluate_policy(run, env, EPISODES, seed))
     run.close()
-    return Outcome("npgkit", env, seed, run.env_steps, seconds, level, reached)
+    level, sampled = (
+        statistics.mean(run.agent.evaluate(EPISODES, seed, deterministic=mode))
+        for mode in (True, False)
+    )
+    return Outcome("npgkit", env, seed, run.env_steps, seconds, level, sampled, reached)
 
 
 def theirs(env: str, task: Task, seed: int) -> Outcome:

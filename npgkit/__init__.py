@@ -1,20 +1,23 @@
 """npgkit: the natural policy gradient, from a step on the plane to a trust region.
 
-The package behind the book. Modules stand in the order of the chapters and import only downward:
+The package behind the book. Its modules are the mathematics of chapters 1 to 7 and 10 and need
+NumPy alone:
 
     batch, mdp, networks, distributions, cg  ->  policy  ->  objectives, fisher
         ->  steps, trust_region.
 
-NumPy is all it needs; `npgkit.lab` (figures, sliders, feedback on exercises) needs the packages of
-the book.
+`npgkit.practice` needs Gymnasium: environments, training, experiments. What it offers here is
+imported when it is first asked for. `npgkit.lab` needs the packages of the book: figures, sliders,
+feedback on exercises.
 """
 
-from importlib import import_module
-from typing import Any
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .batch import Batch
 from .cg import CGResult, conjugate_gradient
-from .distributions import Categorical, DiagGaussian, Distribution
+from .checks import check_distribution, check_network
+from .distributions import Categorical, DiagGaussian, Distribution, MultiCategorical
 from .fisher import FisherOperator, empirical_fisher
 from .mdp import (
     MDP,
@@ -50,33 +53,66 @@ from .trust_region import trust_region_step
 
 __version__ = "0.1.0"
 
+if _TYPE_CHECKING:
+    from .practice.agent import Agent as Agent
+    from .practice.agent import load as load
+    from .practice.checkpoint import CheckpointError as CheckpointError
+    from .practice.contract import EnvironmentFault as EnvironmentFault
+    from .practice.contract import PolicyFault as PolicyFault
+    from .practice.evaluation import Interval as Interval
+    from .practice.evaluation import interval as interval
+    from .practice.experiments import Result as Result
+    from .practice.experiments import run_experiment as run_experiment
+    from .practice.normaliser import Normaliser as Normaliser
+    from .practice.pools import Pool as Pool
+    from .practice.pools import Transition as Transition
+    from .practice.rollout import Rollout as Rollout
+    from .practice.rollout import Running as Running
+    from .practice.rollout import collect as collect
+    from .practice.rollout import gae as gae
+    from .practice.run import Iteration as Iteration
+    from .practice.settings import Settings as Settings
+    from .practice.spaces import mlp_policy as mlp_policy
+    from .practice.training import Training as Training
+    from .practice.training import train as train
+    from .practice.value import Baseline as Baseline
+
 # These need Gymnasium, which `import npgkit` does not ask for.
 _LATER = {
-    "Baseline": "practice.value",
-    "CheckpointError": "practice.checkpoint",
-    "EnvironmentFault": "practice.contract",
-    "Interval": "practice.evaluation",
-    "Iteration": "practice.training",
-    "PolicyFault": "practice.contract",
-    "Pool": "practice.pools",
-    "Result": "practice.experiments",
-    "Rollout": "practice.rollout",
-    "Running": "practice.rollout",
-    "Settings": "practice.settings",
-    "Transition": "practice.pools",
-    "collect": "practice.rollout",
-    "gae": "practice.rollout",
-    "interval": "practice.evaluation",
-    "mlp_policy": "practice.spaces",
-    "run_experiment": "practice.experiments",
-    "train": "practice.training",
+    "Agent": "agent",
+    "Baseline": "value",
+    "CheckpointError": "checkpoint",
+    "EnvironmentFault": "contract",
+    "Interval": "evaluation",
+    "Iteration": "run",
+    "Normaliser": "normaliser",
+    "PolicyFault": "contract",
+    "Pool": "pools",
+    "Result": "experiments",
+    "Rollout": "rollout",
+    "Running": "rollout",
+    "Settings": "settings",
+    "Training": "training",
+    "Transition": "pools",
+    "collect": "rollout",
+    "gae": "rollout",
+    "interval": "evaluation",
+    "load": "agent",
+    "mlp_policy": "spaces",
+    "run_experiment": "experiments",
+    "train": "training",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _LATER:
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        module = _importlib.import_module(f"{__name__}.practice.{_LATER[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_LATER, *(name for name in globals() if name.startswith("__"))])
 
 
 __all__ = [
@@ -90,6 +126,7 @@ __all__ = [
     "FisherOperator",
     "Linear",
     "Linearization",
+    "MultiCategorical",
     "Network",
     "Policy",
     "Step",
@@ -99,6 +136,8 @@ __all__ = [
     "WithFreeOutputs",
     "action_probabilities",
     "bandit",
+    "check_distribution",
+    "check_network",
     "conjugate_gradient",
     "empirical_fisher",
     "euclidean_step",

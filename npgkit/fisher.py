@@ -1,6 +1,6 @@
 """The Fisher matrix of a policy, averaged over the states of a batch, as an operator.
 
-Layer 3. With J_i the Jacobian of the network's outputs and M_i the Fisher matrix of the
+With J_i the Jacobian of the network's outputs and M_i the Fisher matrix of the
 distribution in those outputs,
 
     F v = sum_i w_i J_i' M_i J_i v:

@@ -1,6 +1,6 @@
 """Networks: differentiable maps from parameters to the outputs that a distribution reads.
 
-Layer 1. A network runs forward once and hands back its outputs with the two linear maps that all
+A network runs forward once and hands back its outputs with the two linear maps that all
 derivatives are made of. For outputs out_i(theta) of row i, with Jacobian J_i,
 
     jvp(v)_i = J_i v,        vjp(u) = sum_i J_i' u_i,        per_row(u)_i = J_i' u_i.

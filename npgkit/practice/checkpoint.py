@@ -1,12 +1,13 @@
-"""Checkpoints: arrays as npz, the rest as JSON, written so that no moment leaves half of one.
+"""Checkpoints: arrays as npz, the rest as JSON, written atomically.
 
-Layer 0. `save` writes the arrays under a new name, then replaces `checkpoint.json`, which names
-them and holds their SHA-256 and its own: a kill in between leaves the last checkpoint whole.
+`save` writes the arrays under a new name, then replaces `checkpoint.json`, which names them and
+holds their SHA-256 and its own: a crash in between leaves the old checkpoint or the new one, whole.
 There is no pickle in it, so a file from a stranger can do no more than fail to load.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,7 +23,9 @@ import numpy as np
 SCHEMA = "npgkit-checkpoint/2"
 NAME = "checkpoint.json"
 ARRAYS = re.compile(r"checkpoint-([1-9][0-9]*)\.npz")
-LEFT_BY_A_KILL = re.compile(rf"\.({ARRAYS.pattern}|checkpoint\.json)\.[0-9]+\.tmp")
+LEFT_BY_A_CRASH = re.compile(rf"\.({ARRAYS.pattern}|checkpoint\.json)\.[0-9]+(\.[0-9a-f]+)?\.tmp")
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What locking fails with where the file system has no locks: some of NFS, Lustre and FUSE."""
 
 
 class CheckpointError(RuntimeError):
@@ -39,7 +42,7 @@ def save(directory: Path, record: dict[str, Any], arrays: dict[str, np.ndarray])
         _flush(file)
     body = {"schema": SCHEMA, "arrays": path.name, "sha256": _sha256(path), "record": record}
     write_json(directory / NAME, {**body, "checksum": _checksum(body)})
-    left = [p for p in directory.iterdir() if LEFT_BY_A_KILL.fullmatch(p.name)]
+    left = [p for p in directory.iterdir() if LEFT_BY_A_CRASH.fullmatch(p.name)]
     for stale in [*old.values(), *left]:
         stale.unlink(missing_ok=True)
 
@@ -51,7 +54,7 @@ def load(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """
     path = directory / NAME
     if not path.exists():
-        raise CheckpointError(f"there is no checkpoint in {directory}")
+        raise CheckpointError(f"there is no checkpoint in {directory}{_dangling(path)}")
     body = read_json(path)
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         found = body.get("schema") if isinstance(body, dict) else type(body).__name__
@@ -73,9 +76,20 @@ def load(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return body["record"], arrays
 
 
+def as_directory(name: str, value: str | Path) -> Path:
+    """Return `value` as a path in which a leading ~ is the home directory.
+
+    Raises `ValueError` if it is not a path.
+    """
+    try:
+        return Path(value).expanduser()
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be the path of a directory; got {value!r}") from error
+
+
 def exists(directory: Path) -> bool:
     """Whether there is a checkpoint in `directory`, whole or not."""
-    return (directory / NAME).exists()
+    return os.path.lexists(directory / NAME)
 
 
 def require_none(directory: Path) -> None:
@@ -90,7 +104,9 @@ def require_writable(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
-        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        reason = error.strerror
+        if isinstance(error, FileExistsError):
+            reason = _dangling(directory).removeprefix(": ") or "it is a file"
         raise OSError(f"{directory} cannot be written into: {reason}") from error
 
 
@@ -98,11 +114,12 @@ def require_writable(directory: Path) -> None:
 def held(directory: Path) -> Iterator[None]:
     """Keep other runs out of the directory, by a lock that the system frees if this process dies.
 
-    Raises `CheckpointError` if another run holds it. Where the system has no such lock, nothing.
+    Raises `CheckpointError` if another run holds it. Where there are no such locks, does nothing:
+    on Windows, in a browser, and on file systems without them.
     """
     try:
         import fcntl
-    except ImportError:  # Windows, and Python in a browser
+    except ImportError:
         yield
         return
     require_writable(directory)
@@ -113,11 +130,14 @@ def held(directory: Path) -> Iterator[None]:
             raise CheckpointError(
                 f"another run is writing its checkpoints in {directory}"
             ) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
         yield
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that `path` holds the old content or the new one, never half of it."""
+    """Write JSON atomically: a crash leaves the old file or the new one."""
     with _replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
         file.write("\n")
@@ -125,11 +145,11 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return what `write_json` wrote. Raises `CheckpointError` if it is no JSON."""
+    """Return what `write_json` wrote. Raises `CheckpointError` if it is not JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is damaged: it is no JSON ({error})") from error
+        raise CheckpointError(f"{path} is damaged: it is not JSON ({error})") from error
 
 
 def as_json(value: Any) -> Any:
@@ -138,20 +158,47 @@ def as_json(value: Any) -> Any:
 
 
 class _replacing:
-    """A temporary path beside `path` that takes its place at the end, or is removed on error."""
+    """A temporary file beside `path` that takes its place at the end, or is removed on error.
+
+    It holds the start of the name alone, so that the longest name of a file can be written. An
+    error that does not say which file it is about, as that of a full disk does not, is made to.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        key = hashlib.sha256(path.name.encode()).hexdigest()[:8]
+        self.temporary = path.with_name(f".{path.name[:32]}.{os.getpid()}.{key}.tmp")
 
     def __enter__(self) -> Path:
         return self.temporary
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        if error is None:
             self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
+            _sync(self.path.parent)
+            return
+        self.temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+
+def _sync(directory: Path) -> None:
+    """Ask the system to keep a rename through a power cut, where it can be asked."""
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:  # Windows opens no directories
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # nor do all file systems flush them
+        pass
+    finally:
+        os.close(handle)
+
+
+def _dangling(path: Path) -> str:
+    """Return what a message adds if the path is a link to nothing."""
+    return f": it is a link to {path.readlink()}, which is not there" if path.is_symlink() else ""
 
 
 def _flush(file: Any) -> None:

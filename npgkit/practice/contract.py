@@ -101,7 +101,7 @@ class CheckedEnv:
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool]:
         """Take one step; return (obs, reward, terminated, truncated)."""
         try:
-            found = self.env.step(action)
+            found: Any = self.env.step(action)
         except Exception as error:
             note_environments_own(error, f"step of {self._where()}")
             raise
@@ -210,6 +210,19 @@ def is_usable(array: np.ndarray) -> bool:
         return True
     square = float(np.vdot(array, array))  # one call; an overflow only sends it the longer way
     return square <= LARGEST or bool(usable(array).all())
+
+
+def require_usable(name: str, array: np.ndarray) -> None:
+    """Raise `EnvironmentFault` for the first entry that is not finite or larger than `LARGEST`."""
+    if is_usable(array):
+        return
+    index = tuple(int(i) for i in np.argwhere(~usable(array))[0])
+    entry = f", entry {list(index)}" if index else ""
+    large = ", too large" if np.isfinite(array[index]) else ""
+    raise EnvironmentFault(
+        f"{name} is {array[index]}{entry}{large}; rewards and observations must be finite and at "
+        f"most {LARGEST:g} in size"
+    )
 
 
 def usable(array: np.ndarray) -> np.ndarray:

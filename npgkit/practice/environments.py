@@ -23,6 +23,9 @@ from .memory import in_gib
 from .pools import EnvPool, Pool
 from .spaces import check_spaces, warn_of_range
 
+Environment = str | Callable[[], gymnasium.Env]
+"""An id of Gymnasium's registry, or a function that makes one environment."""
+
 WANTED = "env must be an id or a function that makes one single environment"
 
 MOST = 2**16
@@ -34,7 +37,7 @@ SMALLEST = 2**12
 CARTPOLE = "CartPole-v1"
 
 
-def make_env(env: str | Callable[[], gymnasium.Env], **options: Any) -> gymnasium.Env:
+def make_env(env: Environment, **options: Any) -> gymnasium.Env:
     """Return one environment, given by its id or by a function that makes one.
 
     `options` go to `gymnasium.make`. What the maker raises passes through, with a note that says
@@ -54,7 +57,7 @@ def make_env(env: str | Callable[[], gymnasium.Env], **options: Any) -> gymnasiu
 
 
 def make_pool(
-    env: str | Callable[[], gymnasium.Env],
+    env: Environment,
     n: int,
     rng: np.random.Generator,
     *,

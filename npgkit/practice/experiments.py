@@ -1,34 +1,40 @@
 """Experiments: many configurations times many seeds, on one core, one machine or a cluster.
 
-Layer 8. Each (configuration, seed) is one job, a function of its arguments alone, so that whoever
+Each (configuration, seed) is one job, a function of its arguments alone, so that whoever
 runs it gets the same result. What is finished is on disk at once; a restart repeats none of it.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 import time
 import traceback
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 from threadpoolctl import threadpool_limits
 
 from npgkit.validation import as_choice, as_count
 
 from . import checkpoint
-from .evaluation import evaluate_policy
 from .progress import bar
-from .settings import DEFAULTS, PER_ENVIRONMENT, Settings, settings_for
-from .spaces import check_spaces
-from .training import METHODS, Run
+from .settings import (
+    NAMES,
+    Settings,
+    difference,
+    kind_of,
+    require_known,
+    settings_from,
+    settings_of,
+)
+from .training import METHODS, train
 
 DONE, FAILED = "done", "failed"
+OF_A_RUN = ("env", "method", "total_steps", "eval_episodes", "env_options")
+"""What a configuration holds besides settings."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,14 @@ class Result:
     kls : list of float
         The KL of every update.
     evaluation : list of float
-        A return for each evaluation episode, deterministic actions.
+        A return for each evaluation episode, played with the most likely actions.
     error : str
         The traceback of a failed job; empty otherwise.
     cpu_seconds : float
         Processor time of the training; the only entry that differs from run to run.
+    sampled : list of float
+        A return for each evaluation episode, played with actions drawn from the policy; empty in
+        results of the first edition.
     """
 
     name: str
@@ -61,6 +70,7 @@ class Result:
     evaluation: list[float]
     error: str
     cpu_seconds: float
+    sampled: list[float] = field(default_factory=list)
 
 
 def run_experiment(
@@ -114,27 +124,34 @@ def run_experiment(
         raise ValueError(f"seeds must be several, such as range(5) or [0]; got {seeds!r}")
     seeds = [as_count("seeds", seed, at_least=0) for seed in seeds]
     checked = {name: _checked(name, config) for name, config in configs.items()}
-    place = None if directory is None else Path(directory)
-    if place is not None:
-        _require_storable(place, checked)
+    directory = None if directory is None else checkpoint.as_directory("directory", directory)
+    if directory is not None:
+        _require_storable(directory, checked)
     results: dict[tuple[str, int], Result] = {}
     waiting = []
     for name, config in checked.items():
         for seed in seeds:
-            known = None if place is None else _stored(place, name, seed, config)
+            known = None if directory is None else _stored(directory, name, seed, config)
             if known is None or (retry_failed and known.status == FAILED):
                 waiting.append((name, config, seed))
             else:
                 results[name, seed] = known
-    _require_environments({name: config["env"] for name, config, _ in waiting})
-    if place is not None and waiting:
-        checkpoint.require_writable(place)
+    kinds = _kinds_of_actions({name: config for name, config, _ in waiting})
+    if directory is not None and waiting:
+        checkpoint.require_writable(directory)
 
     def keep(result: Result) -> None:
         results[result.name, result.seed] = result
-        if place is not None:
-            content = {**_identity(checked[result.name]), "result": vars(result)}
-            checkpoint.write_json(_path(place, result.name, result.seed), content)
+        if directory is not None:
+            config = checked[result.name]
+            settings = settings_of(kinds[result.name], config["env"], **_changes(config))
+            content = {
+                "config": config,
+                "kind": kinds[result.name],
+                "settings": asdict(settings),
+                "result": vars(result),
+            }
+            checkpoint.write_json(_path(directory, result.name, result.seed), content)
         shown.update()
 
     done = len(results)
@@ -172,26 +189,27 @@ def run_job(name: str, config: dict[str, Any], seed: int) -> Result:
 
 
 def _run_job(name: str, config: dict[str, Any], seed: int) -> Result:
-    curve: list[list[float]] = []
-    kls: list[float] = []
+    result = Result(name, seed, FAILED, [], [], [], "", 0.0)
     start = time.process_time()
     try:
-        settings = dict(config)
-        env, method = settings.pop("env"), settings.pop("method")
-        total_steps, episodes = settings.pop("total_steps"), settings.pop("eval_episodes")
-        run = Run(env, method, seed=seed, settings=settings_for(env, **settings))
-        while run.env_steps < total_steps:
-            record = run.step()
-            kls.append(record.kl)
-            if not math.isnan(record.mean_return):
-                curve.append([record.env_steps, record.mean_return])
+        total_steps, episodes = config["total_steps"], config["eval_episodes"]
+        with train(
+            config["env"], config["method"], seed=seed, total_steps=total_steps,
+            env_options=config.get("env_options"), **_changes(config),
+        ) as training:  # fmt: skip
+            for record in training:
+                result.kls.append(record.kl)
+                result.curve[:] = training.curve
         seconds = time.process_time() - start
-        evaluation = evaluate_policy(run, env, episodes, seed) if episodes else []
-        run.close()
+        agent = training.agent
+        both = [
+            agent.evaluate(episodes, seed, deterministic=mode) if episodes else []
+            for mode in (True, False)
+        ]
     except Exception:
         seconds = time.process_time() - start
-        return Result(name, seed, FAILED, curve, kls, [], traceback.format_exc(), seconds)
-    return Result(name, seed, DONE, curve, kls, evaluation, "", seconds)
+        return replace(result, error=traceback.format_exc(), cpu_seconds=seconds)
+    return replace(result, status=DONE, evaluation=both[0], sampled=both[1], cpu_seconds=seconds)
 
 
 def _checked(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,13 +223,12 @@ def _checked(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"configs[{name!r}] has no {needed}; got {list(config)}")
     full = {"eval_episodes": 20, **config}
     as_choice(f"configs[{name!r}] method", full["method"], METHODS)
-    known = {"env", "method", "total_steps", "eval_episodes", *(f.name for f in fields(Settings))}
-    for key in full:
-        if key not in known:
-            raise ValueError(f"configs[{name!r}] has {key}; there are {', '.join(sorted(known))}")
+    require_known(
+        {key: value for key, value in full.items() if key not in OF_A_RUN}, f"configs[{name!r}]: "
+    )
     for key, least in (("total_steps", 1), ("eval_episodes", 0)):
         full[key] = as_count(f"configs[{name!r}] {key}", full[key], at_least=least)
-    changes = {field.name: full[field.name] for field in fields(Settings) if field.name in full}
+    changes = _changes(full)
     try:
         settings = Settings(**changes)
     except ValueError as error:
@@ -219,27 +236,36 @@ def _checked(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {**full, **{key: getattr(settings, key) for key in changes}}
 
 
-def _require_environments(envs: Mapping[str, Any]) -> None:
-    """Raise `ValueError` unless each environment can be made and has spaces for a policy."""
-    made: list[Any] = []  # a function need not have a hash
-    for name, env in envs.items():
-        if env in made:
-            continue
+def _kinds_of_actions(configs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the kind of actions of each configuration's environment, by name.
+
+    Raises `ValueError` unless each can be made and has spaces for a policy.
+    """
+    kinds: dict[str, str] = {}
+    made: list[tuple[Any, str]] = []  # a function need not have a hash
+    for name, config in configs.items():
+        env = config["env"], config.get("env_options")
+        known = [kind for other, kind in made if other == env]
         try:
-            with closing(gymnasium.make(env) if isinstance(env, str) else env()) as probe:
-                check_spaces(probe)
+            kinds[name] = known[0] if known else _kind(config)
         except Exception as error:  # whatever its maker raises
             raise ValueError(f"configs[{name!r}] cannot be run: {error}") from error
-        made.append(env)
+        made.append((env, kinds[name]))
+    return kinds
 
 
-def _require_storable(place: Path, configs: Mapping[str, dict[str, Any]]) -> None:
+def _kind(config: Mapping[str, Any]) -> str:
+    return kind_of(config["env"], **(config.get("env_options") or {}))
+
+
+def _require_storable(directory: Path, configs: Mapping[str, dict[str, Any]]) -> None:
     """Raise `ValueError` unless each configuration can be written as JSON, to a file of its own."""
-    owner: dict[Path, str] = {}
+    owner: dict[str, str] = {}
     for name, config in configs.items():
-        other = owner.setdefault(_path(place, name, 0), name)
+        # Some file systems tell names apart that differ in case alone; others do not.
+        other = owner.setdefault(_path(directory, name, 0).name.casefold(), name)
         if other != name:
-            raise ValueError(f"configs {other!r} and {name!r} would share a file in {place}")
+            raise ValueError(f"configs {other!r} and {name!r} would share a file in {directory}")
         try:
             checkpoint.as_json(config)
         except TypeError as error:
@@ -248,29 +274,30 @@ def _require_storable(place: Path, configs: Mapping[str, dict[str, Any]]) -> Non
             ) from error
 
 
-def _path(place: Path, name: str, seed: int) -> Path:
+LONGEST = 200
+"""A name of a file has at most so many bytes; a longer one is cut, and its hash added."""
+
+
+def _path(directory: Path, name: str, seed: int) -> Path:
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-    return place / f"{safe}-seed{seed}.json"
+    if len(safe.encode()) > LONGEST:
+        start = safe.encode()[: LONGEST - 17].decode(errors="ignore")
+        safe = f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return directory / f"{safe}-seed{seed}.json"
 
 
-def _identity(config: dict[str, Any]) -> dict[str, Any]:
-    """What a stored result is of: the configuration, and the defaults that it leaves standing."""
-    defaults = {kind: asdict(settings) for kind, settings in DEFAULTS.items()}
-    own = PER_ENVIRONMENT.get(config["env"], {}) if isinstance(config["env"], str) else {}
-    return checkpoint.as_json({"config": config, "defaults": defaults, "environment": own})
-
-
-def _stored(place: Path, name: str, seed: int, config: dict[str, Any]) -> Result | None:
-    path = _path(place, name, seed)
+def _stored(directory: Path, name: str, seed: int, config: dict[str, Any]) -> Result | None:
+    path = _path(directory, name, seed)
     if not path.is_file():
         return None
     content = checkpoint.read_json(path)
     found = _as_result(content.get("result")) if isinstance(content, dict) else None
     if found is None:
         raise checkpoint.CheckpointError(f"{path} is not a result of an experiment")
-    if any(content.get(key) != value for key, value in _identity(config).items()):
+    other = _other(content, config)
+    if other:
         raise ValueError(
-            f"{path} is of another configuration than configs[{name!r}], or of other defaults; "
+            f"{path} is of another configuration than configs[{name!r}]: {other}; "
             "give this one another name or another directory"
         )
     if (found.name, found.seed) != (name, seed):
@@ -281,20 +308,52 @@ def _stored(place: Path, name: str, seed: int, config: dict[str, Any]) -> Result
     return found
 
 
+def _other(content: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return in words how the configuration of a stored result differs from `config`, or ""."""
+    theirs, mine = content.get("config"), checkpoint.as_json(config)
+    if not isinstance(theirs, dict):
+        return "its configuration is missing"
+    differ = [
+        f"{key} is {theirs.get(key)!r}, not {mine.get(key)!r}"
+        for key in {**mine, **theirs}
+        if key not in NAMES and theirs.get(key) != mine.get(key)
+    ]
+    if differ:
+        return ", ".join(differ)
+    try:
+        kind = content["kind"] if "kind" in content else _kind(config)
+        if "settings" in content:
+            found = settings_from(content["settings"])
+        else:  # as the first edition wrote it
+            changed = {key: theirs[key] for key in theirs if key in NAMES}
+            merged = {**content["defaults"][kind], **content["environment"], **changed}
+            found = settings_from(merged)
+        return difference(found, settings_of(kind, config["env"], **_changes(config)))
+    except (KeyError, TypeError, ValueError) as error:
+        return f"its settings cannot be read ({error!r})"
+
+
+def _changes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a configuration changes."""
+    return {key: value for key, value in config.items() if key in NAMES}
+
+
 def _as_result(found: Any) -> Result | None:
     """Return what JSON held as a `Result`, or None where a field is not what it should be."""
 
     def are_numbers(values: Any) -> bool:
         return isinstance(values, list) and all(isinstance(v, int | float) for v in values)
 
+    if isinstance(found, dict):
+        found = {"sampled": [], **found}
     fits = (
         isinstance(found, dict)
-        and found.keys() == {field.name for field in fields(Result)}
+        and found.keys() == {own.name for own in fields(Result)}
         and isinstance(found["name"], str)
         and isinstance(found["seed"], int)
         and isinstance(found["curve"], list)
         and all(are_numbers(point) and len(point) == 2 for point in found["curve"])
-        and all(are_numbers(found[key]) for key in ("kls", "evaluation"))
+        and all(are_numbers(found[key]) for key in ("kls", "evaluation", "sampled"))
         and isinstance(found["cpu_seconds"], int | float)
         and isinstance(found["error"], str)
         and found["status"] == (FAILED if found["error"] else DONE)

@@ -1,6 +1,6 @@
 """How far a run has come, as a bar on the terminal or in the notebook.
 
-Layer 0. tqdm draws it, on stderr, so that what a program prints stays as it is.
+tqdm draws it, on stderr, so that what a program prints stays as it is.
 """
 
 from __future__ import annotations

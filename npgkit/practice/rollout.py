@@ -17,7 +17,7 @@ import numpy as np
 from npgkit.policy import Policy
 from npgkit.validation import as_count, as_flags, as_floats, as_generator, as_scalar
 
-from .contract import LARGEST, EnvironmentFault, is_usable, usable
+from .contract import is_usable, require_usable, usable
 from .memory import require_memory
 from .pools import EnvPool, Pool, Transition
 
@@ -228,7 +228,10 @@ def gae(
     rew = as_floats("rew", rew, ("T", "E"))
     values = as_floats("values", values, rew.shape)
     next_values = as_floats("next_values", next_values, rew.shape)
-    gamma, lam = as_unit("gamma", gamma), as_unit("lam", lam)
+    gamma, lam = (
+        as_scalar(name, value, at_least=0.0, at_most=1.0)
+        for name, value in (("gamma", gamma), ("lam", lam))
+    )
     terminated = as_flags("terminated", terminated, rew.shape)
     truncated = as_flags("truncated", truncated, rew.shape)
     carry = np.where(terminated | truncated, 0.0, gamma * lam)
@@ -243,14 +246,6 @@ def gae(
     return adv
 
 
-def as_unit(name: str, value: float) -> float:
-    """Return `value` if it lies in [0, 1]."""
-    number = as_scalar(name, value, at_least=0.0)
-    if number > 1:
-        raise ValueError(f"{name} must be at most 1; got {number:g}")
-    return number
-
-
 def require_finite_step(pool: Pool, t: int, step: Transition) -> None:
     """Raise `EnvironmentFault` unless all that the pool gave and shows after step t can be used."""
     require_finite(pool, t, ("reward", step.rew), ("observation", step.final_obs))
@@ -263,15 +258,9 @@ def require_finite(pool: Pool, t: int, *named: tuple[str, np.ndarray]) -> None:
     for name, array in named:
         if is_usable(array):
             continue
-        index = tuple(int(i) for i in np.argwhere(~usable(array))[0])
-        e, *entry = index
-        where = f", entry {entry}" if entry else ""
-        large = ", too large" if np.isfinite(array[index]) else ""
-        raise EnvironmentFault(
-            f"{name} of environment {e} ({pool.name}) at step {t} of the rollout is "
-            f"{array[index]}{where}{large}; rewards and observations must be finite and at most "
-            f"{LARGEST:g} in size"
-        )
+        e = int(np.argwhere(~usable(array))[0][0])
+        where = f"of environment {e} ({pool.name}) at step {t} of the rollout"
+        require_usable(f"{name} {where}", array[e])
 
 
 def _as_pool(envs: Pool | Sequence[gymnasium.Env], rng: np.random.Generator) -> Pool:

@@ -1,22 +1,22 @@
-"""The settings of a run: one set for each type of actions, and what differs by environment.
+"""The settings of a run: one set for each kind of actions, and what differs by environment.
 
-Layer 6.
+A setting's value is looked up in four places, each before the next: what the caller changes, what
+the environment's id has of its own (`PER_ENVIRONMENT`), what the kind of actions has of its own
+(`PER_KIND`), and the default in `Settings`, which is what the program did before the setting
+existed. So a checkpoint or a stored result that lacks a setting is read with that default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
 from typing import Any
-
-import gymnasium
 
 from npgkit.validation import as_count, as_scalar
 
-from .rollout import as_unit
-from .spaces import observation_size
-
-Environment = str | Callable[[], gymnasium.Env]
+from .environments import Environment, make_env
+from .spaces import action_kind, check_spaces
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Settings:
             )
         }  # fmt: skip
         for name in ("gamma", "lam"):
-            checked[name] = as_unit(name, getattr(self, name))
+            checked[name] = as_scalar(name, getattr(self, name), at_least=0.0, at_most=1.0)
         for name in ("alpha", "damping", "value_damping"):
             checked[name] = as_scalar(name, getattr(self, name), at_least=0.0)
         checked["epsilon"] = as_scalar("epsilon", self.epsilon, above=0.0)
@@ -88,15 +88,18 @@ class Settings:
             object.__setattr__(self, name, value)
 
 
-# For few observations: the update is cheap then, and acting has to be so, too.
+NAMES = tuple(field.name for field in fields(Settings))
+
+# For few observations: small networks, because acting dominates when updates are cheap.
 _LIGHT: dict[str, Any] = {
     "n_envs": 16, "n_steps": 128, "hidden": (32, 32), "value_hidden": (32, 32), "value_rounds": 1,
 }  # fmt: skip
-DEFAULTS = {
-    "Discrete": Settings(**_LIGHT),
-    "Box": Settings(n_envs=4, n_steps=512),
+PER_KIND: dict[str, dict[str, Any]] = {
+    "Discrete": _LIGHT,
+    "MultiDiscrete": _LIGHT,
+    "Box": {"n_envs": 4, "n_steps": 512},
 }
-"""One set of settings for each type of actions."""
+"""What differs from `Settings()`, by the kind of actions."""
 
 PER_ENVIRONMENT: dict[str, dict[str, Any]] = {
     # Its vector environment steps 32 poles as fast as 4.
@@ -107,21 +110,62 @@ PER_ENVIRONMENT: dict[str, dict[str, Any]] = {
     # Its reward comes a whole stroke later; wide steps settle on a poor stroke for good.
     "Swimmer-v5": {"n_steps": 256, "epsilon": 0.005, "lam": 0.98, "gamma": 0.999},
 }
-"""What differs from the defaults, by the environment's id; the same for all methods and seeds."""
+"""What differs from the kind's settings, by the environment's id; the same for all methods."""
 
 
 def settings_for(env: Environment, **changes: Any) -> Settings:
-    """Return the settings of an environment: its type's defaults, its own, then `changes`.
+    """Return the settings of an environment: its kind's, its own, then `changes`.
 
-    Raises `ValueError` for a setting that there is not, or a value out of its range.
+    An environment is made to see its kind of actions, and closed. Raises `TypeError` if its spaces
+    are not supported, `ValueError` for a setting that there is not, or a value out of its range.
     """
-    probe = gymnasium.make(env) if isinstance(env, str) else env()
-    kind = type(probe.action_space).__name__
-    observation_size(probe.observation_space)
-    probe.close()
-    own = PER_ENVIRONMENT.get(env, {}) if isinstance(env, str) else {}
-    known = {field.name for field in fields(Settings)}
+    require_known(changes)
+    return settings_of(kind_of(env), env, **changes)
+
+
+def kind_of(env: Environment, **options: Any) -> str:
+    """Return the kind of an environment's actions; one is made with the options, and closed.
+
+    Raises `TypeError` if its spaces are not supported.
+    """
+    with closing(make_env(env, **options)) as probe:
+        check_spaces(probe)
+        return action_kind(probe.action_space).name
+
+
+def settings_of(kind: str, env: Environment, **changes: Any) -> Settings:
+    """Return `settings_for` an environment whose kind of actions is known already."""
+    require_known(changes)
+    return Settings(**{**PER_KIND[kind], **own(env), **changes})
+
+
+def own(env: Environment) -> dict[str, Any]:
+    """Return what an environment has of its own; a function that makes one has nothing."""
+    return PER_ENVIRONMENT.get(env, {}) if isinstance(env, str) else {}
+
+
+def settings_from(stored: Mapping[str, Any]) -> Settings:
+    """Return the settings that `asdict` and JSON made of others; what is lacking is the default.
+
+    Raises `ValueError` for a name that is not a setting: a later version of the program wrote it.
+    """
+    require_known(stored)
+    return Settings(**stored)
+
+
+def difference(found: Settings, wanted: Settings) -> str:
+    """Return in words how two settings differ, "" if they do not."""
+    mine, theirs = asdict(wanted), asdict(found)
+    return ", ".join(
+        f"{name} is {theirs[name]!r}, not {mine[name]!r}"
+        for name in NAMES
+        if theirs[name] != mine[name]
+    )
+
+
+def require_known(changes: Mapping[str, Any], where: str = "") -> None:
+    """Raise `ValueError` if a name is not a setting; `where` begins the message."""
     for name in changes:
-        if name not in known:
-            raise ValueError(f"{name} is not a setting; there are {', '.join(sorted(known))}")
-    return replace(DEFAULTS.get(kind, Settings()), **{**own, **changes})
+        if name not in NAMES:
+            known = ", ".join(sorted(NAMES))
+            raise ValueError(f"{where}{name} is not a setting; there are {known}")

@@ -59,6 +59,10 @@ steps of a trust region.
 """
 
 
+class UnsupportedSpace(TypeError):
+    """A space for which there is no policy; the message names the wrapper that helps, if any."""
+
+
 class ActionRangeWarning(UserWarning):
     """The bounds of the actions are far from where a policy begins to act."""
 
@@ -102,7 +106,9 @@ def action_kind(space: spaces.Space) -> ActionKind:
     _require_gymnasium("action", space, known)
     flatten = COUNT_ACTIONS if _has_choices(space) else FLATTEN_ACTIONS
     advice = flatten if space.is_np_flattenable else NO_VECTOR
-    raise TypeError(f"the action space must be {_either(known)}; got {_kind(space)}: {advice}")
+    raise UnsupportedSpace(
+        f"the action space must be {_either(known)}; got {_kind(space)}: {advice}"
+    )
 
 
 def as_actions(space: spaces.Space, act: np.ndarray) -> list[Any]:
@@ -149,14 +155,14 @@ def observation_size(obs_space: spaces.Space) -> int:
         return _box_size("observation", obs_space)
     _require_gymnasium("observation", obs_space, ["Box"])
     advice = FLATTEN_OBSERVATIONS if obs_space.is_np_flattenable else NO_VECTOR
-    raise TypeError(f"the observation space must be a Box; got {_kind(obs_space)}: {advice}")
+    raise UnsupportedSpace(f"the observation space must be a Box; got {_kind(obs_space)}: {advice}")
 
 
 def check_spaces(env: gymnasium.Env) -> None:
     """Raise `TypeError` unless a policy can be made for the environment's spaces."""
     for name in ("observation_space", "action_space"):
         if getattr(env, name, None) is None:
-            raise TypeError(f"{type(env.unwrapped).__name__} has no {name}")
+            raise UnsupportedSpace(f"{type(env.unwrapped).__name__} has no {name}")
     mlp_policy(env.observation_space, env.action_space, hidden=())
 
 
@@ -187,7 +193,7 @@ def warn_of_range(name: str, space: spaces.Space) -> None:
 
 def _categorical(space: spaces.Discrete) -> Distribution:
     if space.start != 0:
-        raise TypeError(f"actions must be counted from 0; got {space}: {COUNT_ACTIONS}")
+        raise UnsupportedSpace(f"actions must be counted from 0; got {space}: {COUNT_ACTIONS}")
     return Categorical(as_count("act_space.n", space.n, at_least=2))
 
 
@@ -262,9 +268,9 @@ def _require_finite(actions: np.ndarray | list[Any]) -> None:
 def _box_size(name: str, space: spaces.Box) -> int:
     size = math.prod(space.shape)
     if size == 0:
-        raise TypeError(f"the {name} space has no entries; got {space}")
+        raise UnsupportedSpace(f"the {name} space has no entries; got {space}")
     if np.dtype(space.dtype).kind not in "biuf":
-        raise TypeError(f"the {name} space must hold real numbers; got {space}")
+        raise UnsupportedSpace(f"the {name} space must hold real numbers; got {space}")
     return size
 
 
@@ -274,7 +280,7 @@ def _require_gymnasium(name: str, space: Any, known: list[str]) -> None:
         return
     kind = type(space)
     wanted = _either([f"gymnasium.spaces.{name}" for name in known])
-    raise TypeError(
+    raise UnsupportedSpace(
         f"the {name} space is a {kind.__module__}.{kind.__qualname__}, which is not a "
         f"gymnasium.spaces.Space; it must be a {wanted}: {FOREIGN}"
     )

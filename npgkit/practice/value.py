@@ -83,7 +83,10 @@ class Baseline:
         at, n = self.network.linearize(net, obs), len(wanted)
         missing = wanted - at.out[:, 0]
         downhill = at.vjp(missing[:, None] / n)
-        G = _GaussNewton(at, n, self.damping, net.dtype)
+
+        def G(v: np.ndarray) -> np.ndarray:
+            return at.gauss_newton(v, lambda _, moved: moved / n) + self.damping * v
+
         x = conjugate_gradient(G, downhill, max_iter=self.cg_iterations).x
         loss = float(missing @ missing)
         for j in range(self.backtracks + 1):
@@ -106,13 +109,3 @@ class Baseline:
         b *= scale / new_scale
         b += (shift - new_shift) / new_scale
         return np.concatenate([net, [new_shift, new_scale]]).astype(value_params.dtype)
-
-
-class _GaussNewton:
-    """v -> (J'J / n + damping I) v."""
-
-    def __init__(self, at, n: int, damping: float, dtype) -> None:  # type: ignore[no-untyped-def]
-        self.at, self.n, self.damping, self.dtype = at, n, damping, dtype
-
-    def matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.at.gauss_newton(v, lambda _, moved: moved / self.n) + self.damping * v

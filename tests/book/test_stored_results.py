@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks import practice
-from npgkit.practice.settings import PER_ENVIRONMENT
-from npgkit.practice.training import Run, settings_for
+from npgkit.practice.run import Run
+from npgkit.practice.settings import PER_ENVIRONMENT, settings_for
 
 GROUPS = sorted(path.stem for path in practice.PLACE.glob("*.json") if path.stem != "policy")
 TRAINED = [group for group in GROUPS if group in practice.ENVIRONMENTS]

@@ -8,8 +8,8 @@ from gymnasium import spaces
 import npgkit
 from npgkit import EnvironmentFault, collect, train
 from npgkit.practice import checkpoint
-from npgkit.practice.evaluation import evaluate_policy
-from npgkit.practice.training import Run, Settings
+from npgkit.practice.run import Run
+from npgkit.practice.settings import Settings
 
 NAN, INF = float("nan"), float("inf")
 SMALL = {"n_envs": 3, "n_steps": 10, "hidden": (4,), "value_hidden": (4,)}
@@ -108,7 +108,7 @@ def test_the_last_good_state_is_on_disk_and_the_repaired_environment_goes_on(
     options = {"seed": 0, "total_steps": 120, "normalise": normalise, **SMALL}
     fault(None, 0)
     whole = list(train(Faulty, directory=tmp_path / "whole", **options))
-    fault(bad, 25, copy=2)  # train makes one more, first, to look at its spaces
+    fault(bad, 25, copy=1)
     records = train(Faulty, directory=tmp_path / "parts", **options)
     first = [next(records), next(records)]
     good = checkpoint.load(tmp_path / "parts")
@@ -126,7 +126,7 @@ def test_the_last_good_state_is_on_disk_and_the_repaired_environment_goes_on(
     (_, arrays), (_, others) = (checkpoint.load(tmp_path / p) for p in ("whole", "parts"))
     assert arrays.keys() == others.keys()
     for name, array in arrays.items():
-        assert np.isfinite(array).all()
+        assert np.isfinite(array).all() or "_space_" in name  # a space may have no bounds
         np.testing.assert_array_equal(array, others[name], strict=True)
 
 
@@ -165,7 +165,7 @@ def test_a_fault_during_evaluation_is_named_and_does_not_become_a_return(name, f
     run = Run(Faulty, "trpo", seed=0, settings=Settings(**SMALL))
     fault(bad, at)
     with pytest.raises(EnvironmentFault, match=message):
-        evaluate_policy(run, Faulty, 3, seed=0)
+        run.agent.evaluate(3, 0)
 
 
 class Huge(gymnasium.Env):
@@ -189,4 +189,4 @@ def test_huge_but_finite_numbers_train_to_finite_parameters():
     for _ in range(4):
         run.step()
     assert np.isfinite(run.theta).all()
-    assert np.isfinite(run.phi).all()
+    assert np.isfinite(run.value_params).all()

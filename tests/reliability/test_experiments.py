@@ -11,7 +11,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import gymnasium
@@ -23,6 +23,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from npgkit import CheckpointError, Result, Settings, run_experiment
 from npgkit.practice import experiments, settings
 from npgkit.practice.experiments import DONE, FAILED, run_job
+from npgkit.practice.run import Run
+from npgkit.practice.settings import settings_for
 
 SMALL = {
     "total_steps": 200, "eval_episodes": 2, "n_envs": 2, "n_steps": 50,
@@ -128,9 +130,6 @@ def test_results_read_from_disk_are_those_that_were_written(serial, tmp_path):
 
 
 def test_a_job_is_the_same_run_as_train_and_evaluate(serial):
-    from npgkit.practice.evaluation import evaluate_policy
-    from npgkit.practice.training import Run, settings_for
-
     run = Run(
         "CartPole-v1", "trpo", seed=1,
         settings=settings_for(
@@ -140,15 +139,16 @@ def test_a_job_is_the_same_run_as_train_and_evaluate(serial):
     records = [run.step(), run.step()]
     assert serial[1].kls == [r.kl for r in records]
     assert serial[1].curve == [[r.env_steps, r.mean_return] for r in records]
-    assert serial[1].evaluation == evaluate_policy(run, "CartPole-v1", 2, 1)
+    assert serial[1].evaluation == run.agent.evaluate(2, 1)
+    assert serial[1].sampled == run.agent.evaluate(2, 1, deterministic=False)
 
 
 def test_a_job_keeps_to_one_thread_and_leaves_the_others_as_they_were(monkeypatch):
     def threads():
         return [library["num_threads"] for library in threadpool_info()]
 
-    seen, plain = [], experiments.Run.step
-    monkeypatch.setattr(experiments.Run, "step", lambda run: seen.append(threads()) or plain(run))
+    seen, plain = [], Run.step
+    monkeypatch.setattr(Run, "step", lambda run: seen.append(threads()) or plain(run))
     with threadpool_limits(2):
         before = threads()
         assert before
@@ -271,7 +271,7 @@ def test_a_directory_that_cannot_be_written_is_refused_before_anything_is_run(co
 
 
 FOREIGN = {
-    "cut": ('{"config": ', "damaged: it is no JSON"),
+    "cut": ('{"config": ', "damaged: it is not JSON"),
     "a list": ("[]", "is not a result of an experiment"),
     "another program's": ('{"loss": 3}', "is not a result of an experiment"),
 }
@@ -335,15 +335,14 @@ def test_the_result_of_another_job_is_not_taken_for_this_one(name, seed, message
 def test_a_failed_seed_is_recorded_with_its_traceback_and_the_others_survive(
     monkeypatch, counted, tmp_path
 ):
-    plain = experiments.Run
+    plain = Run.step
 
-    class Unlucky(plain):
-        def step(self):
-            if self.seed == 1 and self.iteration == 1:
-                raise ArithmeticError("bad luck")
-            return super().step()
+    def unlucky(run):
+        if run.seed == 1 and run.iteration == 1:
+            raise ArithmeticError("bad luck")
+        return plain(run)
 
-    monkeypatch.setattr(experiments, "Run", Unlucky)
+    monkeypatch.setattr(Run, "step", unlucky)
     results = run_experiment({"pole": POLE}, [0, 1, 2], directory=tmp_path)
     assert [r.status for r in results] == [DONE, FAILED, DONE]
     failed = results[1]
@@ -360,7 +359,7 @@ def test_a_failed_seed_is_recorded_with_its_traceback_and_the_others_survive(
 
 def test_a_failure_is_run_again_when_that_is_asked_for(monkeypatch, counted, tmp_path):
     with monkeypatch.context() as patch:
-        plain, seeds = experiments.Run.step, []
+        plain, seeds = Run.step, []
 
         def step(run):
             seeds.append(run.seed)
@@ -368,7 +367,7 @@ def test_a_failure_is_run_again_when_that_is_asked_for(monkeypatch, counted, tmp
                 raise ArithmeticError("bad luck")
             return plain(run)
 
-        patch.setattr(experiments.Run, "step", step)
+        patch.setattr(Run, "step", step)
         failed = run_experiment({"pole": POLE}, [0, 1], directory=tmp_path)
     counted.clear()
     results = run_experiment({"pole": POLE}, [0, 1], directory=tmp_path, retry_failed=True)
@@ -463,7 +462,11 @@ BAD = {
     "no length": ({"pole": {"env": "CartPole-v1", "method": "npg"}}, [0], "has no total_steps"),
     "no steps": ({"pole": {**POLE, "total_steps": 0}}, [0], "total_steps must be .* >= 1"),
     "no such method": ({"pole": {**POLE, "method": "ppo"}}, [0], "method must be one of"),
-    "no such setting": ({"pole": {**POLE, "radius": 1}}, [0], r"configs\['pole'\] has radius"),
+    "no such setting": (
+        {"pole": {**POLE, "radius": 1}},
+        [0],
+        r"configs\['pole'\]: radius is not a setting",
+    ),
     "evaluations": ({"pole": {**POLE, "eval_episodes": -1}}, [0], "eval_episodes must be"),
     "a length that is text": ({"pole": {**POLE, "total_steps": "9"}}, [0], "total_steps .* '9'"),
     "a setting out of range": ({"pole": {**POLE, "epsilon": -1}}, [0], "'pole'.: epsilon must be"),
@@ -520,11 +523,11 @@ def test_each_environment_is_tried_once(monkeypatch):
     def job(name, config, seed):
         return Result(name, seed, DONE, [], [], [], "", 0.0)
 
-    tried = []
-    monkeypatch.setattr(experiments, "check_spaces", tried.append)
+    tried, plain = [], experiments.kind_of
+    monkeypatch.setattr(experiments, "kind_of", lambda env: tried.append(env) or plain(env))
     monkeypatch.setattr(experiments, "run_job", job)
     run_experiment({**CONFIGS, "mast": POLE}, [0, 1])
-    assert [env.spec.id for env in tried] == ["CartPole-v1", "Pendulum-v1"]
+    assert tried == ["CartPole-v1", "Pendulum-v1"]
 
 
 def test_numbers_of_numpy_are_stored_as_the_numbers_that_they_are(counted, tmp_path):
@@ -555,8 +558,59 @@ def test_a_name_that_is_no_file_name_is_stored_within_the_directory(tmp_path):
     assert Path(tmp_path / "here").is_dir()
 
 
-def test_a_result_under_other_defaults_is_not_taken_for_this_one(tmp_path, monkeypatch):
-    run_experiment(CONFIGS, [0], directory=tmp_path)
-    monkeypatch.setitem(settings.DEFAULTS, "Discrete", Settings(gamma=0.5))
-    with pytest.raises(ValueError, match="or of other defaults"):
-        run_experiment(CONFIGS, [0], directory=tmp_path)
+def test_a_result_under_other_defaults_is_another(tmp_path, monkeypatch):
+    """Those of its own kind of actions: what changed for another kind does not concern it."""
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    monkeypatch.setitem(settings.PER_KIND, "Box", {"gamma": 0.5})
+    run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    monkeypatch.setitem(settings.PER_KIND, "Discrete", {"gamma": 0.5})
+    with pytest.raises(ValueError, match=r"of another configuration.*: gamma is 0.99, not 0.5"):
+        run_experiment({"pole": POLE}, [0], directory=tmp_path)
+
+
+def test_a_result_that_lacks_a_new_setting_has_its_default(tmp_path, counted):
+    """Written before the setting existed: the default is what the program did then."""
+    (first,) = run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    path = tmp_path / "pole-seed0.json"
+    content = json.loads(path.read_text())
+    del content["settings"]["normalise"]
+    path.write_text(json.dumps(content))
+    counted.clear()
+    assert run_experiment({"pole": POLE}, [0], directory=tmp_path) == [first]
+    assert counted == []
+
+
+def test_a_result_of_the_first_edition_is_read(tmp_path, counted):
+    """It held the defaults of both kinds and the environment's own, and no drawn episodes."""
+    (first,) = run_experiment({"pole": POLE}, [0], directory=tmp_path)
+    path = tmp_path / "pole-seed0.json"
+    content = json.loads(path.read_text())
+    del content["settings"], content["kind"], content["result"]["sampled"]
+    changed = {**settings.PER_KIND["Discrete"]}
+    content["defaults"] = {"Discrete": {**vars(Settings()), **changed}, "Box": vars(Settings())}
+    content["environment"] = settings.PER_ENVIRONMENT["CartPole-v1"]
+    path.write_text(json.dumps(content))
+    counted.clear()
+    assert run_experiment({"pole": POLE}, [0], directory=tmp_path) == [replace(first, sampled=[])]
+    assert counted == []
+
+
+LONG = "learning rate = " + "1" * 240
+
+
+@pytest.mark.parametrize("name", [LONG, "\N{GREEK SMALL LETTER EPSILON}" * 100])
+def test_a_name_too_long_for_a_file_is_stored(name, tmp_path, counted):
+    other = name[:-1] + "2"
+    results = run_experiment({name: POLE, other: POLE}, [0], directory=tmp_path)
+    assert [r.name for r in results] == [name, other]
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    counted.clear()
+    assert run_experiment({name: POLE, other: POLE}, [0], directory=tmp_path) == results
+    assert counted == []
+
+
+def test_names_equal_but_for_case_are_refused(tmp_path, counted):
+    """On a file system that does not tell them apart, one would replace the other."""
+    with pytest.raises(ValueError, match="configs 'pole' and 'Pole' would share a file"):
+        run_experiment({"pole": POLE, "Pole": POLE}, [0], directory=tmp_path)
+    assert counted == []

@@ -18,8 +18,9 @@ from gymnasium import spaces
 
 from npgkit import CheckpointError, train
 from npgkit.__main__ import main
-from npgkit.practice import checkpoint
-from npgkit.practice.training import METHODS, Run, settings_for
+from npgkit.practice import checkpoint, run_record
+from npgkit.practice.run import METHODS, Run
+from npgkit.practice.settings import settings_for
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = {"hidden": (8,), "value_hidden": (8,)}
@@ -43,6 +44,7 @@ def options(env, iterations=ITERATIONS):
 def state(directory):
     """All of a checkpoint, the number in the arrays' file name aside."""
     record, arrays = checkpoint.load(directory)
+    del record["spent"]
     return record, {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()}
 
 
@@ -86,7 +88,7 @@ def test_an_iteration_broken_off_in_its_middle_is_done_again(env, after, tmp_pat
     whole = list(train(env, directory=tmp_path / "whole", **options(env)))
     records = train(env, directory=tmp_path / "parts", **options(env))
     first = [next(records), next(records)]
-    pool = records.gi_frame.f_locals["run"].pool
+    pool = records.run.pool
     steps, plain = [], type(pool).step
 
     def step(pool, act):
@@ -131,13 +133,13 @@ def test_a_resumed_run_is_restored_whole_before_its_first_step(env, tmp_path):
     run, other = (Run(env, "trpo", seed=7, settings=settings) for _ in range(2))
     for _ in range(3):
         run.step()
-    run.save(tmp_path)
-    other.restore(tmp_path)
-    for name in ("theta", "phi"):
+    run_record.save(run, tmp_path)
+    run_record.restore(other, tmp_path)
+    for name in ("theta", "value_params"):
         np.testing.assert_array_equal(getattr(other, name), getattr(run, name), strict=True)
-    assert other.moments.count == run.moments.count > 0
-    np.testing.assert_array_equal(other.moments.mean, run.moments.mean)
-    np.testing.assert_array_equal(other.moments.var, run.moments.var)
+    assert other.normaliser.count == run.normaliser.count > 0
+    np.testing.assert_array_equal(other.normaliser.mean, run.normaliser.mean)
+    np.testing.assert_array_equal(other.normaliser.var, run.normaliser.var)
     np.testing.assert_array_equal(other.running.returns, run.running.returns)
     np.testing.assert_array_equal(other.running.lengths, run.running.lengths, strict=True)
     assert other.running.lengths.any()
@@ -223,6 +225,4 @@ def assert_same_results(one, other):
     assert len(results[0]["evaluation"]) == 3
     (record, arrays), (others, other_arrays) = state(one), state(other)
     assert arrays == other_arrays
-    for timed in (record, others):
-        timed.pop("spent")
     assert record == others

@@ -1,6 +1,7 @@
 """The command: what it writes, what it prints, how it says no."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -17,11 +18,13 @@ from matplotlib.figure import Figure
 
 from npgkit import Result, train
 from npgkit.__main__ import main
+from npgkit.command import arguments
+from npgkit.command.texts import number
 from npgkit.lab.figures import learning_curves
 from npgkit.practice import checkpoint, evaluation, experiments
 from npgkit.practice.evaluation import interval
 from npgkit.practice.experiments import DONE, FAILED
-from npgkit.practice.training import METHODS, Run, settings_for
+from npgkit.practice.run import METHODS, Run
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"n_envs": 2, "n_steps": 50, "hidden": [4], "value_hidden": [4]}
@@ -50,7 +53,8 @@ def test_train_writes_a_result_and_a_checkpoint_and_prints_a_row_an_iteration(tm
     assert train_pole(out, "--method", "npg") == 0
     result = json.loads((out / "result.json").read_text())
     assert list(result) == [
-        "env", "method", "seed", "env_steps", "cpu_seconds", "wall_seconds", "evaluation", "curve",
+        "env", "method", "seed", "env_steps", "cpu_seconds", "wall_seconds", "evaluation",
+        "evaluation_sampled", "curve", "settings",
     ]  # fmt: skip
     assert (result["env"], result["method"], result["seed"]) == ("CartPole-v1", "npg", 4)
     assert result["env_steps"] == 300
@@ -62,9 +66,12 @@ def test_train_writes_a_result_and_a_checkpoint_and_prints_a_row_an_iteration(tm
     assert head.split() == ["iteration", "steps", "episodes", "return", "KL", "trials", "entropy"]
     assert [row.split()[:2] for row in rows] == [["1", "100"], ["2", "200"], ["3", "300"]]
     for row, (_, mean) in zip(rows, result["curve"], strict=True):
-        assert row.split()[3] == f"{mean:.1f}"
-    mean = sum(result["evaluation"]) / 2
-    assert last.startswith(f"evaluation over 2 episodes: mean {mean:.1f}, ")
+        assert row.split()[3] == number(mean)
+    mode, drawn = (number(sum(result[name]) / 2) for name in ("evaluation", "evaluation_sampled"))
+    assert last.startswith(
+        f"evaluation over 2 episodes: mean {mode} with the most likely actions, {drawn} with drawn"
+    )
+    assert len((out / "progress.csv").read_text().splitlines()) == 4
     assert checkpoint.load(out)[0]["env_steps"] == 300
 
 
@@ -198,8 +205,8 @@ def test_an_evaluation_that_fails_names_the_checkpoint_that_holds_the_curve(
     assert train_pole(tmp_path) == 1
     error = capsys.readouterr().err
     assert error.startswith("npgkit: the evaluation failed: an episode of CartPole-v1 has not")
-    assert error.endswith(f"Policy and curve are in the checkpoint in {tmp_path}\n")
-    assert [steps for steps, _ in checkpoint.load(tmp_path)[0]["curve"]] == [100, 200, 300]
+    assert error.endswith(f"Policy and curve are in {tmp_path}\n")
+    assert len((tmp_path / "progress.csv").read_text().splitlines()) == 4
     monkeypatch.undo()
     assert train_pole(tmp_path, "--resume") == 0
 
@@ -233,11 +240,39 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, capsys):
     assert "is missing" in capsys.readouterr().err
 
 
-def test_a_checkpoint_of_the_python_function_has_no_curve_and_is_refused(tmp_path, capsys):
+def test_the_command_goes_on_where_the_function_stopped(tmp_path, capsys):
     changes = {**SETTINGS, "hidden": (4,), "value_hidden": (4,)}
-    list(train("CartPole-v1", seed=4, total_steps=100, directory=tmp_path, **changes))
-    assert train_pole(tmp_path, "--resume") == 1
-    assert "is of npgkit.train; resume it there" in capsys.readouterr().err
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train_pole(whole) == 0
+    list(train("CartPole-v1", seed=4, total_steps=100, directory=parts, **changes))
+    assert train_pole(parts, "--resume") == 0
+    curves = [json.loads((d / "result.json").read_text())["curve"] for d in (whole, parts)]
+    assert curves[0] == curves[1]
+
+
+def test_resume_with_nothing_to_resume_says_so(tmp_path, capsys):
+    assert train_pole(tmp_path, "--resume") == 0
+    assert capsys.readouterr().err == (
+        f"npgkit: nothing to resume in {tmp_path}; a new run begins\n"
+    )
+
+
+def test_resume_of_a_finished_run_says_so_and_evaluates_again(tmp_path, capsys):
+    assert train_pole(tmp_path) == 0
+    before = json.loads((tmp_path / "result.json").read_text())
+    capsys.readouterr()
+    assert train_pole(tmp_path, "--resume") == 0
+    assert "has 300 steps already; a larger --total-steps goes on" in capsys.readouterr().err
+    assert json.loads((tmp_path / "result.json").read_text()) == before
+
+
+def test_resume_takes_the_settings_of_the_checkpoint(tmp_path, capsys):
+    """Whatever the defaults are today: only what is asked for on the command line can differ."""
+    assert train_pole(tmp_path, "--total-steps", "100") == 0
+    arguments = ["train", "CartPole-v1", "--seed", "4", "--total-steps", "200", "--resume"]
+    assert main([*arguments, "--eval-episodes", "1", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["settings"]["n_steps"] == SETTINGS["n_steps"]
 
 
 def test_a_fault_of_the_environment_is_one_line_and_exit_code_1(tmp_path, capsys, monkeypatch):
@@ -252,7 +287,7 @@ def test_a_fault_of_the_environment_is_one_line_and_exit_code_1(tmp_path, capsys
     monkeypatch.setattr(Run, "step", step)
     assert train_pole(tmp_path) == 1
     printed = capsys.readouterr()
-    assert "npgkit: observation of environment 1 (CartPole-v1) at step 0" in printed.err
+    assert "observation of environment 1 (CartPole-v1)" in printed.err
     assert "Traceback" not in printed.err
     assert checkpoint.load(tmp_path)[0]["iteration"] == 2
 
@@ -329,6 +364,8 @@ def test_ctrl_c_ends_the_workers_at_once_and_without_a_word(tmp_path):
         [sys.executable, "-m", "npgkit", "compare", "sleeper:Sleeper-v0", "--workers", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}, start_new_session=True,
+        # A shell that runs the tests in the background has told them to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     try:
         latest = time.monotonic() + 60
@@ -344,18 +381,63 @@ def test_ctrl_c_ends_the_workers_at_once_and_without_a_word(tmp_path):
     assert printed == ""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["compare", "--help"]])
-def test_help_names_every_option_and_shows_an_example(arguments, capsys):
+@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"], ["compare", "--help"]])
+def test_help_names_every_option_and_shows_an_example(argv, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(argv)
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    if arguments == ["--help"]:
+    if argv == ["--help"]:
         assert "python -m npgkit train CartPole-v1" in text
         assert "python -m npgkit compare CartPole-v1" in text
     else:
         assert "--total-steps" in text
-        assert all(name in text for name in settings_for("CartPole-v1").__dict__)
+        assert "(default: " in text
+
+
+VALUES = {
+    "a number": ("gamma=0.9", 0.9),
+    "without a leading zero": ("gamma=.9", 0.9),
+    "with an exponent": ("n_steps=1e2", 100.0),
+    "with an underscore": ("n_steps=1_000", 1000),
+    "JSON's false": ("normalise=false", False),
+    "Python's False": ("normalise=False", False),
+    "a list": ("hidden=[8, 8]", [8, 8]),
+    "a tuple": ("hidden=(8, 8)", (8, 8)),
+    "a tuple of one": ("hidden=(8,)", (8,)),
+}
+
+
+@pytest.mark.parametrize(("pair", "value"), VALUES.values(), ids=VALUES)
+def test_set_takes_what_json_and_python_write(pair, value):
+    (found,) = arguments.settings([pair]).values()
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(("text", "steps"), [("1e5", 100_000), ("2_000", 2000), ("300", 300)])
+def test_counts_are_written_as_people_write_them(text, steps):
+    assert arguments.count(text) == steps
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e-1", "many", "", "inf", "nan"])
+def test_a_count_that_is_none_shows_the_usage(text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "CartPole-v1", "--out", "x", "--total-steps", text])
+    assert ended.value.code == 2
+    assert "--total-steps" in capsys.readouterr().err
+
+
+NUMBERS = {
+    0.004123: "0.004123", -1.2345e-5: "-1.234e-05", 0.0: "0.0", 23.456: "23.46", 499.96: "500.0",
+    2345.678: "2345.7", -101.26: "-101.3", 1e9: "1e+09", math.nan: "-", math.inf: "inf",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "text"), NUMBERS.items(), ids=NUMBERS.values())
+def test_returns_of_any_size_are_shown_with_digits_that_say_something(value, text):
+    assert number(value) == text
+    assert len(text) <= 10
 
 
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["train"], ["train", "CartPole-v1"]])
@@ -401,7 +483,7 @@ def test_compare_prints_a_line_a_method_and_draws_their_curves(tmp_path, capsys)
         found = evaluations(tmp_path, method)
         at = interval(found)
         assert int(seeds) == len(found) == 2
-        assert " ".join(rest) == f"{at.estimate:.1f} [{at.low:.1f}, {at.high:.1f}]"
+        assert " ".join(rest) == f"{number(at.estimate)} [{number(at.low)}, {number(at.high)}]"
     assert last == f"drawn in {tmp_path / 'compare.svg'}"
     picture = ElementTree.parse(tmp_path / "compare.svg").getroot()
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"

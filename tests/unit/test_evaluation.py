@@ -1,5 +1,7 @@
 """Evaluation: whole episodes, the middle half of the seeds, intervals that do not break."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from scipy import stats
 
 from npgkit import EnvironmentFault, interval
 from npgkit.practice import evaluation
-from npgkit.practice.evaluation import Interval, evaluate_policy, interquartile_mean
-from npgkit.practice.training import Run, Settings
+from npgkit.practice.evaluation import Interval, interquartile_mean
+from npgkit.practice.run import Run
+from npgkit.practice.settings import Settings
 
 BY_HAND = {
     "one": ([3.0], 3.0),
@@ -59,12 +62,18 @@ def test_a_lower_level_gives_a_narrower_interval_and_the_same_call_the_same_one(
     assert wide == interval(values)
 
 
-DEGENERATE = {"one seed": [3.0], "equal seeds": [3.0, 3.0, 3.0], "integers": [3, 3]}
+DEGENERATE = {"equal seeds": [3.0, 3.0, 3.0], "integers": [3, 3]}
 
 
 @pytest.mark.parametrize("values", DEGENERATE.values(), ids=DEGENERATE)
 def test_without_spread_the_interval_is_the_estimate(values):
     assert interval(np.array(values)) == Interval(3.0, 3.0, 3.0)
+
+
+def test_one_seed_has_no_interval():
+    found = interval(np.array([3.0]))
+    assert found.estimate == 3.0
+    assert np.isnan([found.low, found.high]).all()
 
 
 BAD = {
@@ -127,7 +136,7 @@ def lengths_run():
 
 def test_each_environment_plays_one_episode_so_that_short_ones_do_not_count_more():
     """The mean length is 5; counted by their ends, side by side, short ones would prevail."""
-    returns = evaluate_policy(lengths_run(), Lengths, 400, seed=0)
+    returns = lengths_run().agent.evaluate(400, 0)
     assert len(returns) == 400
     assert set(returns) == set(map(float, range(1, 10)))
     # uniform on 1..9: standard deviation sqrt(80 / 12), four standard errors
@@ -137,9 +146,9 @@ def test_each_environment_plays_one_episode_so_that_short_ones_do_not_count_more
 def test_evaluation_is_a_function_of_the_seed_and_leaves_the_run_as_it_was():
     run, untouched = lengths_run(), lengths_run()
     run.step(), untouched.step()
-    one, other = (evaluate_policy(run, Lengths, 20, seed=3) for _ in range(2))
+    one, other = (run.agent.evaluate(20, 3) for _ in range(2))
     assert one == other
-    assert one != evaluate_policy(run, Lengths, 20, seed=4)
+    assert one != run.agent.evaluate(20, 4)
     assert run.step() == untouched.step()
     np.testing.assert_array_equal(run.theta, untouched.theta)
 
@@ -147,21 +156,22 @@ def test_evaluation_is_a_function_of_the_seed_and_leaves_the_run_as_it_was():
 def test_evaluation_plays_the_most_likely_actions():
     run = lengths_run()
     run.step()
+    agent = replace(run.agent, episodes=())  # nothing to be played again first
     Lengths.seen.clear()
-    evaluate_policy(run, Lengths, 1, seed=0)
+    agent.evaluate(1, 0)
     pool_rng = np.random.default_rng(np.random.SeedSequence([0, 1]))
     env = Lengths()
-    obs, _ = env.reset(seed=int(pool_rng.integers(2**31)))
+    obs, _ = env.reset(seed=int(pool_rng.integers(2**31, size=1)[0]))
     played = [action for _, action in Lengths.seen]
     for action in played:
-        out = run.policy.linearize(run.theta, run.moments.look(obs[None])).out
+        out = run.policy.linearize(run.theta, run.normaliser(obs[None])).out
         assert action == pytest.approx(np.clip(out[0, 0], -1, 1), rel=1e-6)
         obs, *_ = env.step(np.float32([0]))
 
 
 def test_no_episodes_are_refused():
     with pytest.raises(ValueError, match="episodes must be"):
-        evaluate_policy(lengths_run(), Lengths, 0, seed=0)
+        lengths_run().agent.evaluate(0, 0)
 
 
 class Endless(Lengths):
@@ -174,12 +184,12 @@ def test_an_episode_without_an_end_is_a_fault_that_names_the_remedy(monkeypatch)
     monkeypatch.setattr(evaluation, "MAX_STEPS", 50)
     message = "an episode of Endless has not ended after 50 steps; .*gymnasium.wrappers.TimeLimit"
     with pytest.raises(EnvironmentFault, match=message):
-        evaluate_policy(lengths_run(), Endless, 2, seed=0)
+        lengths_run().agent.evaluate(2, 0, env=Endless)
 
 
 def test_an_episode_of_just_as_many_steps_is_counted(monkeypatch):
     monkeypatch.setattr(evaluation, "MAX_STEPS", 9)
-    assert max(evaluate_policy(lengths_run(), Lengths, 50, seed=0)) == 9
+    assert max(lengths_run().agent.evaluate(50, 0)) == 9
 
 
 class OtherActions(Lengths):
@@ -193,7 +203,7 @@ class OtherObservations(Lengths):
 @pytest.mark.parametrize("env", [OtherActions, OtherObservations, "CartPole-v1"])
 def test_an_environment_of_other_spaces_is_refused_with_both(env):
     with pytest.raises(ValueError) as refused:
-        evaluate_policy(lengths_run(), env, 2, seed=0)
+        lengths_run().agent.evaluate(2, 0, env=env)
     other = gymnasium.make(env) if env == "CartPole-v1" else env()
     for of in (Lengths, other):
         assert str((of.observation_space, of.action_space)) in str(refused.value)

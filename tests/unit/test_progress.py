@@ -32,7 +32,7 @@ def test_train_shows_steps_and_the_return_of_late(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "300/300" in last_shown(err)
-    assert f"return {records[-1].mean_return:.1f}" in last_shown(err)
+    assert f"return {records[-1].mean_return:.4g}" in last_shown(err)
 
 
 def test_a_bar_changes_no_record(capsys):

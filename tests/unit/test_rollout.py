@@ -16,7 +16,8 @@ from npgkit.practice.contract import LARGEST
 from npgkit.practice.environments import make_pool
 from npgkit.practice.pools import EnvPool
 from npgkit.practice.rollout import ROW, Running, require_rollout
-from npgkit.practice.training import Run, Settings
+from npgkit.practice.run import Run
+from npgkit.practice.settings import Settings
 
 
 class Counter(gymnasium.Env):
@@ -392,7 +393,7 @@ BAD_GAE = {
     ),
     "rewards flat": ({"rew": np.ones(3)}, r"rew must have shape \(T, E\)"),
     "NaN": ({"rew": np.full((3, 2), np.nan)}, r"rew\[0, 0\] is nan"),
-    "gamma above 1": ({"gamma": 1.01}, "gamma must be at most 1"),
+    "gamma above 1": ({"gamma": 1.01}, "gamma must be a finite number >= 0 and <= 1"),
     "lambda negative": ({"lam": -0.1}, "lam must be"),
 }
 
@@ -446,7 +447,7 @@ def test_the_fitted_value_of_a_constant_reward_is_the_sum_for_ever(terminates, v
     found = []
     for _ in range(110):
         run.step()
-        found.append(float(run.baseline.predict(run.phi, np.zeros((1, 1)))[0]))
+        found.append(float(run.baseline.predict(run.value_params, np.zeros((1, 1)))[0]))
     if terminates and n_steps == 4:
         # one rollout in five sees no end: V -> 1 + .9 V once, after 1 + .9 V 3/4 four times
         assert max(found[-20:]) == pytest.approx(3.93, abs=0.01)

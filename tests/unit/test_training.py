@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from npgkit import Iteration, Settings, train
-from npgkit.practice import settings, training
+from npgkit import Iteration, Settings, gae, train
+from npgkit.practice import run as run_module
+from npgkit.practice import settings
+from npgkit.practice.normaliser import Normaliser
 from npgkit.practice.rollout import collect
-from npgkit.practice.training import METHODS, Moments, Run, settings_for
+from npgkit.practice.run import METHODS, Run
+from npgkit.practice.settings import settings_for
+from npgkit.practice.spaces import KINDS
 
 SMALL = {"n_envs": 2, "n_steps": 60, "hidden": (8,), "value_hidden": (8,)}
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -107,7 +111,7 @@ BAD = {
     "a setting that there is not": ({"radius": 1}, ValueError, "radius is not a setting; .* alpha"),
     "n_envs": ({"n_envs": 0}, ValueError, "n_envs must be .* >= 1"),
     "n_steps": ({"n_steps": 2.5}, ValueError, "n_steps must be a whole number"),
-    "gamma": ({"gamma": 1.5}, ValueError, "gamma must be at most 1"),
+    "gamma": ({"gamma": 1.5}, ValueError, "gamma must be a finite number >= 0 and <= 1"),
     "lam": ({"lam": -0.5}, ValueError, "lam must be"),
     "epsilon": ({"epsilon": 0}, ValueError, "epsilon must be .* > 0"),
     "alpha": ({"alpha": float("nan")}, ValueError, "alpha must be"),
@@ -130,15 +134,19 @@ def test_a_bad_call_is_refused_when_it_is_made(change, error, message):
 # Settings ---------------------------------------------------------------------------------------
 
 
-def test_settings_follow_the_type_of_actions_then_the_environment_then_the_call(monkeypatch):
-    box = Settings(n_envs=3, gamma=0.5)
-    monkeypatch.setitem(settings.DEFAULTS, "Box", box)
+def test_settings_follow_kind_then_environment_then_call(monkeypatch):
+    monkeypatch.setattr(settings, "PER_KIND", {"Discrete": {}, "Box": {"n_envs": 3, "gamma": 0.5}})
     monkeypatch.setattr(settings, "PER_ENVIRONMENT", {"Pendulum-v1": {"gamma": 0.9, "lam": 0.8}})
-    assert settings_for("CartPole-v1") == settings.DEFAULTS["Discrete"]
+    box = Settings(n_envs=3, gamma=0.5)
+    assert settings_for("CartPole-v1") == Settings()
     assert settings_for("MountainCarContinuous-v0") == box
     assert settings_for("Pendulum-v1") == replace(box, gamma=0.9, lam=0.8)
     assert settings_for("Pendulum-v1", lam=0.7) == replace(box, gamma=0.9, lam=0.7)
     assert settings_for(lambda: gymnasium.make("Pendulum-v1")) == box
+
+
+def test_every_kind_of_actions_has_settings():
+    assert set(settings.PER_KIND) == {kind.name for kind in KINDS}
 
 
 @pytest.mark.parametrize("env", settings.PER_ENVIRONMENT)
@@ -171,7 +179,7 @@ def test_every_setting_makes_a_difference(name):
         run = Run("CartPole-v1", method, seed=0, settings=settings)
         for _ in range(3):
             run.step()
-        return np.concatenate([run.theta, run.phi])
+        return np.concatenate([run.theta, run.value_params])
 
     assert not np.array_equal(after(), after(**{name: CHANGES[name]}))
 
@@ -197,25 +205,27 @@ class Ends(gymnasium.Env):
         return self.np_random.uniform(-1, 1, 2), 1.0, end and odd, end and not odd, {}
 
 
-def test_values_ahead_are_those_of_the_observations_that_the_steps_led_to():
+def test_advantages_look_ahead_to_the_final_observations():
     """Every next value but after a termination, where nobody asks, is V of `final_obs`."""
     run = Run(Ends, "trpo", seed=0, settings=Settings(n_envs=2, n_steps=10, value_hidden=(4,)))
-    run.phi = run.phi + 0.3
+    run.value_params = run.value_params + 0.3
     roll = collect(run.pool, run.policy, run.theta, 10, run.rng)
-    look = Moments(5, np.full(2, 0.2), np.full(2, 0.3)).look
-    values, ahead = run._values(roll, look(roll.rows(roll.obs)), look)
-    expected = run.baseline.predict(run.phi, look(roll.rows(roll.final_obs))).reshape(10, 2)
-    counted = ~roll.terminated
+    run.normaliser = Normaliser(5, np.full(2, 0.2), np.full(2, 0.3))
+    values, adv = run._advantages(roll, run.normaliser(roll.rows(roll.obs)))
+    final = run.normaliser(roll.rows(roll.final_obs))
+    ahead = run.baseline.predict(run.value_params, final).reshape(10, 2).astype(np.float64)
     assert roll.terminated.any()
     assert roll.truncated.any()
     assert not roll.ended[-1].any()  # the rollout cuts an episode
-    np.testing.assert_allclose(ahead[counted], expected[counted], rtol=1e-5)
-    assert values.dtype == ahead.dtype == np.float64
+    expected = gae(
+        roll.rew, values, ahead, roll.terminated, roll.truncated,
+        gamma=run.settings.gamma, lam=run.settings.lam,
+    )  # fmt: skip
+    np.testing.assert_allclose(adv, expected, rtol=1e-5, atol=1e-6)
+    assert values.dtype == adv.dtype == np.float64
 
 
-def test_the_step_is_made_of_normalised_advantages_and_the_policys_own_log_probabilities(
-    monkeypatch,
-):
+def test_the_step_reads_standardised_advantages_and_own_logp(monkeypatch):
     run = Run(Ends, "vpg", seed=0, settings=Settings(n_envs=2, n_steps=10, hidden=(4,)))
     batches = []
     improve = Run._improve
@@ -237,10 +247,10 @@ def test_the_step_is_made_of_normalised_advantages_and_the_policys_own_log_proba
 
 
 def test_the_baseline_and_the_moments_learn_after_the_step(monkeypatch):
-    """What the policy saw in an iteration is what its step and its baseline read."""
+    """What the policy read in an iteration is what its step and its baseline read."""
     run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", **SMALL))
     events = []
-    for name, owner in (("_improve", Run), ("updated", Moments), ("fit", type(run.baseline))):
+    for name, owner in (("_improve", Run), ("updated", Normaliser), ("fit", type(run.baseline))):
         plain = getattr(owner, name)
 
         def spy(*args, name=name, plain=plain):
@@ -248,55 +258,44 @@ def test_the_baseline_and_the_moments_learn_after_the_step(monkeypatch):
             return plain(*args)
 
         monkeypatch.setattr(owner, name, spy)
-    looks = []
-    plain_look = Moments.look
+    counts, plain_call = [], Normaliser.__call__
     monkeypatch.setattr(
-        Moments, "look", lambda self, obs: looks.append(self.count) or plain_look(self, obs)
+        Normaliser, "__call__", lambda self, obs: counts.append(self.count) or plain_call(self, obs)
     )
-    run.step()
-    assert events == ["_improve", "fit", "updated"]
-    assert set(looks) == {0}
-    looks.clear()
-    run.step()
-    assert set(looks) == {120}
+    for count in (0, 120):
+        events.clear()
+        counts.clear()
+        run.step()
+        assert events == ["_improve", "fit", "updated"]
+        assert set(counts) == {count}
 
 
-@pytest.mark.parametrize("chunks", [[50], [20, 30], [1, 1, 48], [10] * 5])
-def test_running_moments_are_the_moments_of_all_that_was_seen(chunks):
-    """Updates of a few rows each; the offset of 1e3 would cost sums of squares six digits."""
-    seen = np.random.default_rng(0).normal([1e3, -2.0, 0.0], [1.0, 5.0, 1e-3], size=(50, 3))
-    moments, at = Moments.none(3), 0
-    for n in chunks:
-        moments, at = moments.updated(seen[at : at + n]), at + n
-    assert moments.count == 50
-    np.testing.assert_allclose(moments.mean, seen.mean(axis=0), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(moments.var, seen.var(axis=0), rtol=1e-9)
-
-
-def test_a_look_shifts_scales_and_cuts_and_before_any_data_does_nearly_nothing():
-    seen = np.array([[3.0, 0.0], [7.0, 0.0]])
-    moments = Moments.none(2).updated(seen)
-    out = moments.look(np.array([[5.0, 0.0], [7.0, 1.0], [1e9, -1.0]]))
-    assert out.dtype == np.float32
-    np.testing.assert_allclose(out, [[0, 0], [1, 10], [10, -10]], rtol=1e-6)
-    np.testing.assert_allclose(Moments.none(2).look(seen), seen, rtol=1e-6)
+def test_observations_are_read_in_float32():
+    obs = np.array([[0.5, -0.5, 3.0]])
+    for normalise in (True, False):
+        settings = settings_for("Pendulum-v1", **SMALL, normalise=normalise)
+        run = Run("Pendulum-v1", "trpo", seed=0, settings=settings)
+        run.step()
+        read = run.normalise_obs(obs)
+        assert read.dtype == np.float32
+        assert np.array_equal(read, obs.astype(np.float32)) != normalise
 
 
 def test_equal_advantages_stay_finite_and_move_nothing():
     """No variance to divide by: the gradient is zero and the step says so."""
-    np.testing.assert_array_equal(training._normalised(np.full(7, 3.0)), 0.0)
+    np.testing.assert_array_equal(run_module._standardised(np.full(7, 3.0)), 0.0)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.3, -1e-8, 1e8])
 def test_advantages_that_differ_by_rounding_are_equal(value):
     """The mean of sixty times .1 is not .1, and what is left over is no advantage."""
-    np.testing.assert_array_equal(training._normalised(np.full(60, value)), 0.0)
-    np.testing.assert_array_equal(training._normalised(value * (1 + 1e-9 * np.arange(60))), 0.0)
+    np.testing.assert_array_equal(run_module._standardised(np.full(60, value)), 0.0)
+    np.testing.assert_array_equal(run_module._standardised(value * (1 + 1e-9 * np.arange(60))), 0.0)
 
 
-def test_normalised_advantages_have_mean_0_and_deviation_1():
+def test_standardised_advantages_have_mean_0_and_deviation_1():
     adv = np.random.default_rng(0).normal(size=500) * 1e-6 + 3e-6
-    normalised = training._normalised(adv).astype(np.float64)
+    normalised = run_module._standardised(adv).astype(np.float64)
     assert normalised.mean() == pytest.approx(0, abs=1e-6)
     assert normalised.std() == pytest.approx(1, abs=1e-6)
 
@@ -332,14 +331,6 @@ def test_cart_poles_stay_up_longer_after_training(method, least):
     returns = [r.mean_return for r in records if not math.isnan(r.mean_return)]  # where one ended
     assert returns[0] < 30
     assert returns[-1] > least
-
-
-def test_act_is_the_most_likely_action_of_what_the_policy_sees():
-    run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", **SMALL))
-    run.step()
-    obs = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, -3.0]])
-    out = run.policy.linearize(run.theta, run.moments.look(obs)).out
-    np.testing.assert_array_equal(run.act(obs), out[:, :1])
 
 
 def test_a_new_run_does_not_replace_a_checkpoint_that_it_was_not_told_to_resume(tmp_path):

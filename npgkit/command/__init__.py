@@ -1,0 +1,1 @@
+"""The command: what is parsed and printed; all else is done below."""
