@@ -81,7 +81,7 @@ class CGResult:
     """
 
     x: np.ndarray
-    status: Status
+    status: str
     converged: bool
     iterations: int
     residuals: np.ndarray

@@ -53,7 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
         mode = None
     if film is not None:
         require_writer(film)
-    made = make_env(agent.env, **{**agent.env_options, "render_mode": mode})
+    made = make_env(agent.env, **{**(agent.env_options or {}), "render_mode": mode})
     env, frames = CheckedEnv(made), list[np.ndarray]()
     try:
         for seed in range(chosen.seed, chosen.seed + episodes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Agent:
     env : str, or a function that makes an environment
         Where `evaluate` plays; a checkpoint knows an environment by its id alone.
     observation_space, action_space : gymnasium.Space
-    env_options : mapping
+    env_options : mapping, optional
         What `gymnasium.make` is given besides the id.
     episodes : sequence of Record
         The last episodes of the training's first environment, by which `evaluate` finds out
@@ -56,7 +56,7 @@ class Agent:
     env: Environment
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
-    env_options: Mapping[str, Any] = field(default_factory=dict)
+    env_options: Mapping[str, Any] | None = None
     episodes: Sequence[Record] = ()
 
     def act(
@@ -148,7 +148,7 @@ class Agent:
 
     def _checked(self, env: Environment | None, number: int) -> gymnasium.Env:
         """Make an environment; look at its spaces and, at the first one, at what it does again."""
-        made = make_env(self.env, **self.env_options) if env is None else make_env(env)
+        made = make_env(self.env, **(self.env_options or {})) if env is None else make_env(env)
         try:
             mine = (self.observation_space, self.action_space)
             other = (made.observation_space, made.action_space)
@@ -174,7 +174,7 @@ class Agent:
         stored: dict[str, Any] = {
             "settings": asdict(self.settings),
             "env": self.env if isinstance(self.env, str) else None,
-            "env_options": dict(self.env_options),
+            "env_options": dict(self.env_options or {}),
         }
         arrays = {"theta": self.theta}
         for name in ("observation_space", "action_space"):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Result:
     evaluation: list[float]
     error: str
     cpu_seconds: float
-    sampled: list[float] = field(default_factory=list)
+    sampled: Sequence[float] = ()
 
 
 def run_experiment(
@@ -189,7 +189,7 @@ def run_job(name: str, config: dict[str, Any], seed: int) -> Result:
 
 
 def _run_job(name: str, config: dict[str, Any], seed: int) -> Result:
-    result = Result(name, seed, FAILED, [], [], [], "", 0.0)
+    result = Result(name, seed, FAILED, [], [], [], "", 0.0, [])
     start = time.process_time()
     try:
         total_steps, episodes = config["total_steps"], config["eval_episodes"]
@@ -348,7 +348,7 @@ def _as_result(found: Any) -> Result | None:
         found = {"sampled": [], **found}
     fits = (
         isinstance(found, dict)
-        and found.keys() == {own.name for own in fields(Result)}
+        and found.keys() == {field.name for field in fields(Result)}
         and isinstance(found["name"], str)
         and isinstance(found["seed"], int)
         and isinstance(found["curve"], list)
