@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from npgkit.practice.checkpoint import naming
 from npgkit.practice.evaluation import interval
 from npgkit.practice.experiments import FAILED, Result, run_experiment
 from npgkit.practice.run import METHODS
@@ -121,5 +122,6 @@ def _draw(results: list[Result], chosen: argparse.Namespace) -> None:
         print("no picture: no finished run has a curve of two points", file=sys.stderr)
         return
     path = chosen.out / "compare.svg"
-    draw(results, chosen.env).savefig(path)
+    with naming(path):
+        draw(results, chosen.env).savefig(path)
     print(f"drawn in {path}")

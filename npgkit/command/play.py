@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from npgkit.practice.agent import Agent, load
+from npgkit.practice.checkpoint import replacing
 from npgkit.practice.contract import CheckedEnv
 from npgkit.practice.environments import make_env
 from npgkit.practice.evaluation import MAX_STEPS
@@ -106,15 +107,11 @@ def write(film: Path, frames: list[np.ndarray], fps: float) -> None:
     import imageio.v3
 
     suffix = film.suffix or ".gif"
-    beside = film.with_name(f".{film.stem[:32]}.{os.getpid()}{suffix}")
     options: dict[str, Any] = {"fps": fps, "macro_block_size": 2}
     if suffix == ".gif":
         options = {"duration": 1000 / fps, "loop": 0}
-    try:
+    with replacing(film, suffix) as beside:  # by its ending the kind of film is known
         imageio.v3.imwrite(beside, np.stack(frames), **options)
-        beside.replace(film)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _has_a_screen() -> bool:

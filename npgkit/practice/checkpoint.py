@@ -37,7 +37,7 @@ def save(directory: Path, record: dict[str, Any], arrays: dict[str, np.ndarray])
     directory.mkdir(parents=True, exist_ok=True)
     old = {int(found[1]): p for p in directory.iterdir() if (found := ARRAYS.fullmatch(p.name))}
     path = directory / f"checkpoint-{1 + max(old, default=0)}.npz"
-    with _replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
         _flush(file)
     body = {"schema": SCHEMA, "arrays": path.name, "sha256": _sha256(path), "record": record}
@@ -138,7 +138,7 @@ def held(directory: Path) -> Iterator[None]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically: a crash leaves the old file or the new one."""
-    with _replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
         file.write("\n")
         _flush(file)
@@ -157,29 +157,33 @@ def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-class _replacing:
-    """A temporary file beside `path` that takes its place at the end, or is removed on error.
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Make an error of the system say which file it is about, as that of a full disk does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
-    It holds the start of the name alone, so that the longest name of a file can be written. An
-    error that does not say which file it is about, as that of a full disk does not, is made to.
+
+@contextmanager
+def replacing(path: Path, ending: str = ".tmp") -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place at the end; gone on error.
+
+    Its name holds the start of the other alone, so that the longest name of a file can be written.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        key = hashlib.sha256(path.name.encode()).hexdigest()[:8]
-        self.temporary = path.with_name(f".{path.name[:32]}.{os.getpid()}.{key}.tmp")
-
-    def __enter__(self) -> Path:
-        return self.temporary
-
-    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
-        if error is None:
-            self.temporary.replace(self.path)
-            _sync(self.path.parent)
-            return
-        self.temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
+    key = hashlib.sha256(path.name.encode()).hexdigest()[:8]
+    temporary = path.with_name(f".{path.name[:32]}.{os.getpid()}.{key}{ending}")
+    with naming(path):
+        try:
+            yield temporary
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync(path.parent)
 
 
 def _sync(directory: Path) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .checkpoint import naming, replacing
+
 NAME = "progress.csv"
 
 
@@ -31,20 +33,19 @@ class Logbook:
     def __init__(self, directory: Path, names: Sequence[str], iteration: int) -> None:
         self.path, self.names = directory / NAME, list(names)
         kept = self._kept(iteration) if iteration > 0 else []
-        beside = self.path.with_name(f".{NAME}.{os.getpid()}.tmp")
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self.path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, self.names, restval="nan", extrasaction="ignore")
             rows.writeheader()
             rows.writerows(kept)
-        beside.replace(self.path)
         self.rows = kept
         self._file = self.path.open("a", newline="", encoding="utf-8")
 
     def append(self, row: dict[str, Any]) -> None:
         """Add a row and hand it to the disk."""
-        csv.DictWriter(self._file, self.names).writerow(row)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            csv.DictWriter(self._file, self.names).writerow(row)
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -1,7 +1,9 @@
 """progress.csv: every field, a row an iteration, whole after a crash and a resume."""
 
 import csv
+import errno
 import math
+import os
 from dataclasses import fields
 
 import pytest
@@ -92,3 +94,15 @@ def test_nothing_of_a_run_without_a_directory_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pole(None, 120)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    book = Logbook(tmp_path, NAMES, 0)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="progress") as refused:
+        book.append({"iteration": 1, "env_steps": 1, "mean_return": 0.0})
+    assert refused.value.errno == errno.ENOSPC
+    book.close()

@@ -78,16 +78,21 @@ def test_drawn_actions_are_another_play_and_repeat(trained, capsys):
     assert texts[0] != texts[1] == texts[2]
 
 
+def frames_of(film):
+    if film.suffix == ".mp4":
+        count, _ = pytest.importorskip("imageio_ffmpeg").count_frames_and_secs(str(film))
+        return count
+    return len(pytest.importorskip("imageio.v3").imread(film, index=None))
+
+
 @pytest.mark.parametrize("kind", ["gif", "mp4"])
 def test_a_film_holds_every_picture_of_the_episodes(kind, trained, tmp_path, capsys):
-    imageio = pytest.importorskip("imageio.v3")
+    """Two of seven pictures each, beginning before the first step."""
+    pytest.importorskip("imageio_ffmpeg")
     film = tmp_path / f"film.{kind}"
     assert played(trained, "--episodes", 2, f"--{kind}", film) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"14 frames in {film}"
-    frames = imageio.imread(film, index=None)
-    assert frames.shape[1:3] == (32, 48)
-    # GIF merges pictures that are the same: the last one and the first of the next episode are not.
-    assert len(frames) == 14
+    assert frames_of(film) == 14
     assert [p.name for p in tmp_path.iterdir()] == [film.name]
 
 
