@@ -154,8 +154,13 @@ class _TensorBoard:
     """The numbers of each iteration as TensorBoard's scalars, by environment steps."""
 
     def __init__(self, directory: str, purge_step: int | None) -> None:
-        from tensorboardX import SummaryWriter
-
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                f"{error.name} is missing: --tensorboard needs the extra `tensorboard`, "
+                "pip install 'npgkit[tensorboard]'"
+            ) from error
         self.writer = SummaryWriter(directory, purge_step=purge_step)
 
     def add(self, record: Any) -> None:

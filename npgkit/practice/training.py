@@ -221,6 +221,10 @@ class Training(Iterator[Iteration]):
         """Make the run: the first environment is made, looked at, and handed over."""
         if stored is not None:
             run_record.require_same_run(stored, self._place, method=method, seed=seed)
+            env_options = env_options or stored.get("env_options", {})
+            run_record.require_same_run(
+                {"env_options": {}, **stored}, self._place, env_options=dict(env_options)
+            )
         first = make_env(env, **env_options)
         try:
             check_spaces(first)

@@ -226,3 +226,17 @@ def assert_same_results(one, other):
     (record, arrays), (others, other_arrays) = state(one), state(other)
     assert arrays == other_arrays
     assert record == others
+
+
+def test_options_of_the_environment_come_with_the_checkpoint(tmp_path):
+    """Left out, they are those of the run; others are another run."""
+    short = {"max_episode_steps": 12}
+    small = {"seed": 0, "n_envs": 2, "n_steps": 30, **NETWORKS}
+    whole = list(train("CartPole-v1", total_steps=180, env_options=short, **small))
+    place = {"directory": tmp_path, **small}
+    first = list(train("CartPole-v1", total_steps=60, env_options=short, **place))
+    with pytest.raises(CheckpointError, match=r"its env_options is .*12.*, not .*13"):
+        train("CartPole-v1", total_steps=90, env_options={"max_episode_steps": 13},
+              resume=True, **place)  # fmt: skip
+    rest = list(train("CartPole-v1", total_steps=180, resume=True, **place))
+    assert_same_records(whole, first + rest)

@@ -148,6 +148,13 @@ def test_tensorboard_gets_every_number_by_steps(tmp_path, capsys):
         assert content.count(name) == 2  # iterations
 
 
+def test_without_tensorboardx_a_line_names_the_extra(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    arguments = ["train", "NpgkitPictures-v0", "--total-steps", "9", "--out", str(tmp_path)]
+    assert main([*arguments, "--tensorboard"]) == 1
+    assert "--tensorboard needs the extra `tensorboard`" in capsys.readouterr().err
+
+
 def test_settings_lists_values_and_where_they_come_from(capsys):
     assert main(["settings", "CartPole-v1"]) == 0
     lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
