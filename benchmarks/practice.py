@@ -41,7 +41,7 @@ if str(ROOT) not in sys.path:
 
 from benchmarks.report import machine  # noqa: E402
 from npgkit import Result, run_experiment  # noqa: E402
-from npgkit.practice.experiments import FAILED  # noqa: E402
+from npgkit.practice.results import FAILED  # noqa: E402
 from npgkit.practice.run import Run  # noqa: E402
 from npgkit.practice.settings import settings_for  # noqa: E402
 

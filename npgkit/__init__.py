@@ -30,7 +30,7 @@ from .mdp import (
     random_mdp,
     two_rooms,
 )
-from .networks import MLP, Linear, Linearization, Network, Table, WithFreeOutputs
+from .networks import Linear, Linearization, Network, Table, WithFreeOutputs
 from .objectives import (
     action_probabilities,
     exact_batch,
@@ -39,6 +39,7 @@ from .objectives import (
     policy_gradient,
     surrogate,
 )
+from .perceptron import MLP
 from .policy import (
     Policy,
     gaussian_linear,
@@ -54,6 +55,7 @@ from .trust_region import trust_region_step
 __version__ = "0.1.0"
 
 if _TYPE_CHECKING:
+    from .practice.advantages import gae as gae
     from .practice.agent import Agent as Agent
     from .practice.agent import load as load
     from .practice.checkpoint import CheckpointError as CheckpointError
@@ -61,15 +63,14 @@ if _TYPE_CHECKING:
     from .practice.contract import PolicyFault as PolicyFault
     from .practice.evaluation import Interval as Interval
     from .practice.evaluation import interval as interval
-    from .practice.experiments import Result as Result
     from .practice.experiments import run_experiment as run_experiment
     from .practice.normaliser import Normaliser as Normaliser
     from .practice.pools import Pool as Pool
     from .practice.pools import Transition as Transition
+    from .practice.results import Result as Result
     from .practice.rollout import Rollout as Rollout
     from .practice.rollout import Running as Running
     from .practice.rollout import collect as collect
-    from .practice.rollout import gae as gae
     from .practice.run import Iteration as Iteration
     from .practice.settings import Settings as Settings
     from .practice.spaces import mlp_policy as mlp_policy
@@ -88,14 +89,14 @@ _LATER = {
     "Normaliser": "normaliser",
     "PolicyFault": "contract",
     "Pool": "pools",
-    "Result": "experiments",
+    "Result": "results",
     "Rollout": "rollout",
     "Running": "rollout",
     "Settings": "settings",
     "Training": "training",
     "Transition": "pools",
     "collect": "rollout",
-    "gae": "rollout",
+    "gae": "advantages",
     "interval": "evaluation",
     "load": "agent",
     "mlp_policy": "spaces",

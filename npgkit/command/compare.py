@@ -13,7 +13,8 @@ import numpy as np
 
 from npgkit.practice.checkpoint import naming
 from npgkit.practice.evaluation import interval
-from npgkit.practice.experiments import FAILED, Result, run_experiment
+from npgkit.practice.experiments import run_experiment
+from npgkit.practice.results import FAILED, Result
 from npgkit.practice.run import METHODS
 from npgkit.validation import as_count
 

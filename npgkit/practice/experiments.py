@@ -6,12 +6,11 @@ runs it gets the same result. What is finished is on disk at once; a restart rep
 
 from __future__ import annotations
 
-import hashlib
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +19,23 @@ from threadpoolctl import threadpool_limits
 from npgkit.validation import as_choice, as_count
 
 from . import checkpoint
+from .contract import is_environments_own, note_environments_own
 from .progress import bar
-from .settings import (
-    NAMES,
-    Settings,
-    difference,
-    kind_of,
-    require_known,
-    settings_from,
-    settings_of,
+from .results import (
+    DONE,
+    FAILED,
+    Result,
+    changes_of,
+    kind_of_config,
+    require_storable,
+    store,
+    stored,
 )
+from .settings import Settings, require_known
 from .training import METHODS, train
 
-DONE, FAILED = "done", "failed"
 OF_A_RUN = ("env", "method", "total_steps", "eval_episodes", "env_options")
 """What a configuration holds besides settings."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one job gave.
-
-    Attributes
-    ----------
-    name : str
-        Of the configuration.
-    seed : int
-    status : "done" or "failed"
-    curve : list of (env_steps, mean training return)
-        One point an iteration in which an episode ended.
-    kls : list of float
-        The KL of every update.
-    evaluation : list of float
-        A return for each evaluation episode, played with the most likely actions.
-    error : str
-        The traceback of a failed job; empty otherwise.
-    cpu_seconds : float
-        Processor time of the training; the only entry that differs from run to run.
-    sampled : list of float
-        A return for each evaluation episode, played with actions drawn from the policy; empty in
-        results of the first edition.
-    """
-
-    name: str
-    seed: int
-    status: str
-    curve: list[list[float]]
-    kls: list[float]
-    evaluation: list[float]
-    error: str
-    cpu_seconds: float
-    sampled: Sequence[float] = ()
 
 
 def run_experiment(
@@ -126,12 +91,12 @@ def run_experiment(
     checked = {name: _checked(name, config) for name, config in configs.items()}
     directory = None if directory is None else checkpoint.as_directory("directory", directory)
     if directory is not None:
-        _require_storable(directory, checked)
+        require_storable(directory, checked)
     results: dict[tuple[str, int], Result] = {}
     waiting = []
     for name, config in checked.items():
         for seed in seeds:
-            known = None if directory is None else _stored(directory, name, seed, config)
+            known = None if directory is None else stored(directory, name, seed, config)
             if known is None or (retry_failed and known.status == FAILED):
                 waiting.append((name, config, seed))
             else:
@@ -143,15 +108,7 @@ def run_experiment(
     def keep(result: Result) -> None:
         results[result.name, result.seed] = result
         if directory is not None:
-            config = checked[result.name]
-            settings = settings_of(kinds[result.name], config["env"], **_changes(config))
-            content = {
-                "config": config,
-                "kind": kinds[result.name],
-                "settings": asdict(settings),
-                "result": vars(result),
-            }
-            checkpoint.write_json(_path(directory, result.name, result.seed), content)
+            store(directory, result, checked[result.name], kinds[result.name])
         shown.update()
 
     done = len(results)
@@ -195,7 +152,7 @@ def _run_job(name: str, config: dict[str, Any], seed: int) -> Result:
         total_steps, episodes = config["total_steps"], config["eval_episodes"]
         with train(
             config["env"], config["method"], seed=seed, total_steps=total_steps,
-            env_options=config.get("env_options"), **_changes(config),
+            env_options=config.get("env_options"), **changes_of(config),
         ) as training:  # fmt: skip
             for record in training:
                 result.kls.append(record.kl)
@@ -228,7 +185,7 @@ def _checked(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     )
     for key, least in (("total_steps", 1), ("eval_episodes", 0)):
         full[key] = as_count(f"configs[{name!r}] {key}", full[key], at_least=least)
-    changes = _changes(full)
+    changes = changes_of(full)
     try:
         settings = Settings(**changes)
     except ValueError as error:
@@ -247,115 +204,11 @@ def _kinds_of_actions(configs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
         env = config["env"], config.get("env_options")
         known = [kind for other, kind in made if other == env]
         try:
-            kinds[name] = known[0] if known else _kind(config)
+            kinds[name] = known[0] if known else kind_of_config(config)
         except Exception as error:  # whatever its maker raises
-            raise ValueError(f"configs[{name!r}] cannot be run: {error}") from error
+            refused = ValueError(f"configs[{name!r}] cannot be run: {error}")
+            if is_environments_own(error):
+                note_environments_own(refused, f"the environment of configs[{name!r}]")
+            raise refused from error
         made.append((env, kinds[name]))
     return kinds
-
-
-def _kind(config: Mapping[str, Any]) -> str:
-    return kind_of(config["env"], **(config.get("env_options") or {}))
-
-
-def _require_storable(directory: Path, configs: Mapping[str, dict[str, Any]]) -> None:
-    """Raise `ValueError` unless each configuration can be written as JSON, to a file of its own."""
-    owner: dict[str, str] = {}
-    for name, config in configs.items():
-        # Some file systems tell names apart that differ in case alone; others do not.
-        other = owner.setdefault(_path(directory, name, 0).name.casefold(), name)
-        if other != name:
-            raise ValueError(f"configs {other!r} and {name!r} would share a file in {directory}")
-        try:
-            checkpoint.as_json(config)
-        except TypeError as error:
-            raise ValueError(
-                f"configs[{name!r}] cannot be stored: {error}; name the environment by its id"
-            ) from error
-
-
-LONGEST = 200
-"""A name of a file has at most so many bytes; a longer one is cut, and its hash added."""
-
-
-def _path(directory: Path, name: str, seed: int) -> Path:
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-    if len(safe.encode()) > LONGEST:
-        start = safe.encode()[: LONGEST - 17].decode(errors="ignore")
-        safe = f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    return directory / f"{safe}-seed{seed}.json"
-
-
-def _stored(directory: Path, name: str, seed: int, config: dict[str, Any]) -> Result | None:
-    path = _path(directory, name, seed)
-    if not path.is_file():
-        return None
-    content = checkpoint.read_json(path)
-    found = _as_result(content.get("result")) if isinstance(content, dict) else None
-    if found is None:
-        raise checkpoint.CheckpointError(f"{path} is not a result of an experiment")
-    other = _other(content, config)
-    if other:
-        raise ValueError(
-            f"{path} is of another configuration than configs[{name!r}]: {other}; "
-            "give this one another name or another directory"
-        )
-    if (found.name, found.seed) != (name, seed):
-        raise checkpoint.CheckpointError(
-            f"{path} is the result of {found.name!r} with seed {found.seed}, "
-            f"not of {name!r} with seed {seed}"
-        )
-    return found
-
-
-def _other(content: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return in words how the configuration of a stored result differs from `config`, or ""."""
-    theirs, mine = content.get("config"), checkpoint.as_json(config)
-    if not isinstance(theirs, dict):
-        return "its configuration is missing"
-    differ = [
-        f"{key} is {theirs.get(key)!r}, not {mine.get(key)!r}"
-        for key in {**mine, **theirs}
-        if key not in NAMES and theirs.get(key) != mine.get(key)
-    ]
-    if differ:
-        return ", ".join(differ)
-    try:
-        kind = content["kind"] if "kind" in content else _kind(config)
-        if "settings" in content:
-            found = settings_from(content["settings"])
-        else:  # as the first edition wrote it
-            changed = {key: theirs[key] for key in theirs if key in NAMES}
-            merged = {**content["defaults"][kind], **content["environment"], **changed}
-            found = settings_from(merged)
-        return difference(found, settings_of(kind, config["env"], **_changes(config)))
-    except (KeyError, TypeError, ValueError) as error:
-        return f"its settings cannot be read ({error!r})"
-
-
-def _changes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a configuration changes."""
-    return {key: value for key, value in config.items() if key in NAMES}
-
-
-def _as_result(found: Any) -> Result | None:
-    """Return what JSON held as a `Result`, or None where a field is not what it should be."""
-
-    def are_numbers(values: Any) -> bool:
-        return isinstance(values, list) and all(isinstance(v, int | float) for v in values)
-
-    if isinstance(found, dict):
-        found = {"sampled": [], **found}
-    fits = (
-        isinstance(found, dict)
-        and found.keys() == {field.name for field in fields(Result)}
-        and isinstance(found["name"], str)
-        and isinstance(found["seed"], int)
-        and isinstance(found["curve"], list)
-        and all(are_numbers(point) and len(point) == 2 for point in found["curve"])
-        and all(are_numbers(found[key]) for key in ("kls", "evaluation", "sampled"))
-        and isinstance(found["cpu_seconds"], int | float)
-        and isinstance(found["error"], str)
-        and found["status"] == (FAILED if found["error"] else DONE)
-    )
-    return Result(**found) if fits else None

@@ -1,4 +1,4 @@
-"""Rollouts: what a policy met in its environments, and the advantages estimated from it.
+"""Rollouts: what a policy met in its environments, step by step.
 
 T steps of E environments side by side; row t, column e of every array is one transition. An episode
 ends *terminated*, so that no reward can follow, or *truncated*, stopped early, so that the value
@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from npgkit.policy import Policy
-from npgkit.validation import as_count, as_flags, as_floats, as_generator, as_scalar
+from npgkit.validation import as_count, as_generator
 
 from .contract import is_usable, require_usable, usable
 from .memory import require_memory
@@ -194,56 +194,6 @@ def require_rollout(obs_space: gymnasium.Space, n_envs: int, n_steps: int) -> No
     row = math.prod(obs_space.shape or ()) * np.dtype(obs_space.dtype).itemsize + ROW
     rows = n_envs * n_steps
     require_memory(f"n_envs = {n_envs} times n_steps = {n_steps}, {rows} rows,", rows * row)
-
-
-def gae(
-    rew: np.ndarray,
-    values: np.ndarray,
-    next_values: np.ndarray,
-    terminated: np.ndarray,
-    truncated: np.ndarray,
-    *,
-    gamma: float,
-    lam: float,
-) -> np.ndarray:
-    """Return generalised advantage estimates (T, E), in units of return.
-
-    With delta_t = r_t + gamma V(s_{t+1}) - V(s_t), where V is 0 after a termination,
-
-        adv_t = delta_t + gamma lam adv_{t+1},    the sum stopping at either kind of end.
-
-    Parameters
-    ----------
-    rew, values, next_values : array (T, E)
-        Rewards, V of the observation before each step and of the one that the step led to (the
-        final observation where an episode ended, and not the first of the next one).
-    terminated, truncated : array (T, E) of bool
-    gamma, lam : float
-        Discount and the share of the next advantage, both in [0, 1].
-
-    Raises `ValueError` if shapes differ, an entry is not finite, or an end is neither 0 nor 1; and
-    if the advantages overflow.
-    Implements: eq. (eq-gae), chapter 8. Source: Schulman et al. (2016).
-    """
-    rew = as_floats("rew", rew, ("T", "E"))
-    values = as_floats("values", values, rew.shape)
-    next_values = as_floats("next_values", next_values, rew.shape)
-    gamma, lam = (
-        as_scalar(name, value, at_least=0.0, at_most=1.0)
-        for name, value in (("gamma", gamma), ("lam", lam))
-    )
-    terminated = as_flags("terminated", terminated, rew.shape)
-    truncated = as_flags("truncated", truncated, rew.shape)
-    carry = np.where(terminated | truncated, 0.0, gamma * lam)
-    with np.errstate(over="ignore", invalid="ignore"):
-        delta = rew + gamma * np.where(terminated, 0.0, next_values) - values
-        adv = np.empty_like(delta)
-        ahead = np.zeros(rew.shape[1])
-        for t in range(len(rew) - 1, -1, -1):
-            ahead = adv[t] = delta[t] + carry[t] * ahead
-    if not np.isfinite(adv).all():
-        raise ValueError("the advantages are not finite; rewards or values are too large")
-    return adv
 
 
 def require_finite_step(pool: Pool, t: int, step: Transition) -> None:

@@ -16,17 +16,18 @@ import gymnasium
 import numpy as np
 
 from npgkit.batch import Batch
-from npgkit.networks import MLP
+from npgkit.perceptron import MLP
 from npgkit.policy import Policy
 from npgkit.step_result import Step
 from npgkit.steps import euclidean_step, natural_step
 from npgkit.trust_region import trust_region_step
 from npgkit.validation import as_choice, as_count
 
+from .advantages import gae
 from .agent import Agent
 from .environments import make_pool
 from .normaliser import Normaliser
-from .rollout import Rollout, Running, collect, gae
+from .rollout import Rollout, Running, collect
 from .settings import Environment, Settings
 from .spaces import mlp_policy
 from .value import Baseline

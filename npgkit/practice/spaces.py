@@ -24,7 +24,8 @@ import numpy as np
 from gymnasium import spaces
 
 from npgkit.distributions import Categorical, DiagGaussian, Distribution, MultiCategorical
-from npgkit.networks import MLP, WithFreeOutputs
+from npgkit.networks import WithFreeOutputs
+from npgkit.perceptron import MLP
 from npgkit.policy import Policy
 from npgkit.validation import as_count
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgkit.cg import conjugate_gradient
-from npgkit.networks import MLP
+from npgkit.perceptron import MLP
 
 
 @dataclass(frozen=True)

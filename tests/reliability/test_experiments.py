@@ -21,8 +21,9 @@ from gymnasium import spaces
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from npgkit import CheckpointError, Result, Settings, run_experiment
-from npgkit.practice import experiments, settings
-from npgkit.practice.experiments import DONE, FAILED, run_job
+from npgkit.practice import experiments, results, settings
+from npgkit.practice.experiments import run_job
+from npgkit.practice.results import DONE, FAILED
 from npgkit.practice.run import Run
 from npgkit.practice.settings import settings_for
 
@@ -523,8 +524,8 @@ def test_each_environment_is_tried_once(monkeypatch):
     def job(name, config, seed):
         return Result(name, seed, DONE, [], [], [], "", 0.0)
 
-    tried, plain = [], experiments.kind_of
-    monkeypatch.setattr(experiments, "kind_of", lambda env: tried.append(env) or plain(env))
+    tried, plain = [], results.kind_of
+    monkeypatch.setattr(results, "kind_of", lambda env: tried.append(env) or plain(env))
     monkeypatch.setattr(experiments, "run_job", job)
     run_experiment({**CONFIGS, "mast": POLE}, [0, 1])
     assert tried == ["CartPole-v1", "Pendulum-v1"]

@@ -9,7 +9,8 @@ import pytest
 import npgkit
 from npgkit.checks import check_distribution, check_network
 from npgkit.distributions import Categorical, DiagGaussian, MultiCategorical
-from npgkit.networks import MLP, Linear, Linearization, Table, WithFreeOutputs
+from npgkit.networks import Linear, Linearization, Table, WithFreeOutputs
+from npgkit.perceptron import MLP
 
 DISTRIBUTIONS = {
     "categorical": Categorical(4),
@@ -52,7 +53,7 @@ def test_each_network_agrees_with_its_outputs(network):
 
 
 def test_a_perceptron_in_blocks_agrees_with_its_outputs():
-    obs = np.random.default_rng(0).normal(size=(npgkit.networks.BLOCK + 3, 2))
+    obs = np.random.default_rng(0).normal(size=(npgkit.perceptron.BLOCK + 3, 2))
     check_network(MLP(2, (3,), 1), obs)
 
 

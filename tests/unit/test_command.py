@@ -23,7 +23,7 @@ from npgkit.command.texts import number
 from npgkit.lab.figures import learning_curves
 from npgkit.practice import checkpoint, evaluation, experiments
 from npgkit.practice.evaluation import interval
-from npgkit.practice.experiments import DONE, FAILED
+from npgkit.practice.results import DONE, FAILED
 from npgkit.practice.run import METHODS, Run
 
 ROOT = Path(__file__).parents[2]

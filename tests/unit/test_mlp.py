@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import npgkit
-from npgkit import MLP, networks
+from npgkit import MLP, perceptron
 
 NET = MLP(3, (4, 5), 2)
 # Few outputs, whose derivatives are kept: two hidden layers, three, and two outputs.
@@ -70,7 +70,7 @@ def test_jvp_vjp_and_rows_are_one_jacobian(net):
 
 @each_net
 def test_gauss_newton_is_the_product_of_the_dense_matrices(net, monkeypatch):
-    monkeypatch.setattr(networks, "BLOCK", 4)
+    monkeypatch.setattr(perceptron, "BLOCK", 4)
     k = net.n_outputs
     at, v, _ = linearized(net)
     M = np.random.default_rng(0).normal(size=(6, k, k))
@@ -82,7 +82,7 @@ def test_gauss_newton_is_the_product_of_the_dense_matrices(net, monkeypatch):
 
 @each_net
 def test_free_outputs_take_part_in_gauss_newton(net, monkeypatch):
-    monkeypatch.setattr(networks, "BLOCK", 4)
+    monkeypatch.setattr(perceptron, "BLOCK", 4)
     at, v, _ = linearized(npgkit.WithFreeOutputs(net, 2))
     scale = np.random.default_rng(0).normal(size=at.out.shape)
     got = at.gauss_newton(v, lambda rows, moved: scale[rows] * moved)
@@ -93,7 +93,7 @@ def test_free_outputs_take_part_in_gauss_newton(net, monkeypatch):
 @pytest.mark.parametrize("net", FEW, ids=lambda net: f"{net.hidden} {net.n_outputs}")
 def test_kept_derivatives_change_nothing_but_rounding(net, monkeypatch):
     few, v, u = linearized(net)
-    monkeypatch.setattr(networks, "UNITS_FOR_AN_OUTPUT", 1000)
+    monkeypatch.setattr(perceptron, "UNITS_FOR_AN_OUTPUT", 1000)
     many, _, _ = linearized(MLP(net.n_inputs, net.hidden, net.n_outputs))
     for name, x in (("jvp", v), ("vjp", u), ("per_row", u)):
         np.testing.assert_allclose(
@@ -138,7 +138,7 @@ def test_few_outputs_need_no_product_between_hidden_layers(net, products):
 @each_net
 def test_results_are_the_callers_own(net, monkeypatch):
     """They stay as they are when a map is called again, and may be written to."""
-    monkeypatch.setattr(networks, "BLOCK", 4)
+    monkeypatch.setattr(perceptron, "BLOCK", 4)
     at, v, u = linearized(net)
     given = v.copy(), u.copy()
     calls = [
@@ -165,8 +165,8 @@ def test_results_are_the_callers_own(net, monkeypatch):
 
 @each_net
 def test_threads_that_share_a_linearization_do_not_disturb_each_other(net):
-    at, v, _ = linearized(net, rows=networks.BLOCK + 100)
-    expected, _, _ = linearized(net, rows=networks.BLOCK + 100)
+    at, v, _ = linearized(net, rows=perceptron.BLOCK + 100)
+    expected, _, _ = linearized(net, rows=perceptron.BLOCK + 100)
     factors = 2.0 ** np.arange(8)  # exact in floating point
     product = expected.gauss_newton(v, halved)
     with ThreadPoolExecutor(4) as pool:
@@ -178,7 +178,7 @@ def test_threads_that_share_a_linearization_do_not_disturb_each_other(net):
 @pytest.mark.parametrize("net", [MLP(3, (64, 64), 3), MLP(3, (64, 64), 1)], ids=["three", "one"])
 def test_a_products_memory_does_not_grow_with_the_rows(net):
     def peak(blocks):
-        at, v, _ = linearized(net, rows=blocks * networks.BLOCK)
+        at, v, _ = linearized(net, rows=blocks * perceptron.BLOCK)
         at.gauss_newton(v, halved)  # finds what is kept
         tracemalloc.start()
         at.gauss_newton(v, halved)
@@ -197,7 +197,7 @@ def test_float32_stays_float32():
 
 
 def test_float32_stays_float32_in_blocks(monkeypatch):
-    monkeypatch.setattr(networks, "BLOCK", 4)
+    monkeypatch.setattr(perceptron, "BLOCK", 4)
     test_float32_stays_float32()
 
 
@@ -233,7 +233,7 @@ def test_one_number_is_no_list_of_sizes():
 
 @pytest.mark.parametrize("net", [NET, npgkit.WithFreeOutputs(NET, 3)], ids=["MLP", "with free"])
 @pytest.mark.parametrize("more", [-2, -1, 1])
-@pytest.mark.parametrize("rows", [6, networks.BLOCK + 1])
+@pytest.mark.parametrize("rows", [6, perceptron.BLOCK + 1])
 def test_parameters_and_directions_of_another_length_are_refused(net, more, rows):
     """Not the first n_params entries, nor one number standing for several."""
     n, obs = net.n_params, np.ones((rows, 3))

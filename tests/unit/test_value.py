@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npgkit.networks import MLP
+from npgkit.perceptron import MLP
 from npgkit.practice.value import Baseline
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from npgkit.lab import plots
 from npgkit.practice.evaluation import interval
-from npgkit.practice.experiments import DONE, Result
+from npgkit.practice.results import DONE, Result
 
 LOOKS = {"vpg": "euclidean", "npg": "natural", "trpo": "trust_region"}
 NAMES = {"vpg": "plain gradient", "npg": "natural gradient", "trpo": "trust region"}
