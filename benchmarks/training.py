@@ -89,8 +89,8 @@ class Outcome:
     steps: int
     cpu_seconds: float
     evaluation: float  # mean return of the most likely actions
-    sampled: float  # mean return of actions drawn from the policy
     threshold_at: int | None
+    sampled: float | None = None  # mean return of drawn actions; None in the oldest rows
 
     @property
     def throughput(self) -> float:
@@ -111,7 +111,7 @@ def ours(env: str, task: Task, seed: int) -> Outcome:
         statistics.mean(run.agent.evaluate(EPISODES, seed, deterministic=mode))
         for mode in (True, False)
     )
-    return Outcome("npgkit", env, seed, run.env_steps, seconds, level, sampled, reached)
+    return Outcome("npgkit", env, seed, run.env_steps, seconds, level, reached, sampled)
 
 
 def theirs(env: str, task: Task, seed: int) -> Outcome:
@@ -163,7 +163,7 @@ def theirs(env: str, task: Task, seed: int) -> Outcome:
         for mode in (True, False)
     )
     steps = model.num_timesteps
-    return Outcome("sb3-contrib", env, seed, steps, seconds, level, sampled, watch.reached)
+    return Outcome("sb3-contrib", env, seed, steps, seconds, level, watch.reached, sampled)
 
 
 PROGRAMS = {"npgkit": ours, "sb3-contrib": theirs}
@@ -197,6 +197,26 @@ def critics(env: str) -> list[str]:
     ]
 
 
+def spans(seeds: list[int]) -> str:
+    """Return seeds as "0-4, 500-509"."""
+    parts: list[list[int]] = []
+    for seed in sorted(seeds):
+        if parts and parts[-1][1] == seed - 1:
+            parts[-1][1] = seed
+        else:
+            parts.append([seed, seed])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def drawn(outcomes: list[Outcome]) -> str:
+    """Return the mean return of drawn actions, with n where some rows do not have it."""
+    values = [o.sampled for o in outcomes if o.sampled is not None]
+    if not values:
+        return ""
+    n = "" if len(values) == len(outcomes) else f" (n = {len(values)})"
+    return f"{statistics.mean(values):.0f}{n}"
+
+
 def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[list[str]]:
     rows = []
     medians = {}
@@ -212,11 +232,12 @@ def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[lis
             [
                 env if mine else "",
                 program,
-                f"{len(own)}",
+                spans([o.seed for o in own]),
                 f"{medians[program]:.0f}",
                 f"{medians[program] / alone:.2f}" if mine else "",
                 " ".join(f"{o.evaluation:.0f}" for o in own),
                 f"{statistics.mean(o.evaluation for o in own):.0f}",
+                drawn(own),
                 f"{task.level:g}" if mine else "",
                 "never" if np.isinf(middle) else f"{middle / 1000:.0f}k",
             ]
@@ -230,7 +251,7 @@ def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[lis
 
 def report(outcomes: list[Outcome], alone: dict[str, float]) -> str:
     header = ["environment", "program", "seeds", "steps/CPU-s", "of env alone", "evaluations",
-              "mean", "goal", "median to threshold"]  # fmt: skip
+              "mean", "mean, drawn", "goal", "median to threshold"]  # fmt: skip
     rows = [r for env in alone for r in row(env, TASKS[env], outcomes, alone[env])]
     lengths = ", ".join(f"{env} {TASKS[env].steps // 1000}k" for env in alone)
     thresholds = ", ".join(f"{env} {TASKS[env].threshold:g}" for env in alone)

@@ -56,35 +56,35 @@ class FisherOperator:
         linearized: Linearization | None = None,
     ) -> None:
         self.damping = as_scalar("damping", damping, at_least=0.0)
-        self._at = policy.linearize(theta, batch.obs) if linearized is None else linearized
+        self._linearized = policy.linearize(theta, batch.obs) if linearized is None else linearized
         self._distribution = policy.distribution
-        self._weights = batch.weights.astype(self._at.out.dtype, copy=False)[:, None]
+        self._weights = batch.weights.astype(self._linearized.out.dtype, copy=False)[:, None]
         self.shape = (policy.n_params, policy.n_params)
-        self.dtype = self._at.out.dtype
+        self.dtype = self._linearized.out.dtype
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
         """Return (F + damping I) v, for v (n_params,)."""
         v = as_floats("v", v, self.shape[:1]).astype(self.dtype, copy=False)
-        return self._at.gauss_newton(v, self._weighted_product) + self.damping * v
+        return self._linearized.gauss_newton(v, self._weighted_product) + self.damping * v
 
     def __matmul__(self, v: np.ndarray) -> np.ndarray:
         return self.matvec(v)
 
     def dense(self) -> np.ndarray:
         """Return F + damping I as a matrix (n_params, n_params), from the rows' Jacobians."""
-        at, k = self._at, self._at.out.shape[1]
-        units = [np.broadcast_to(e, at.out.shape) for e in np.eye(k, dtype=self.dtype)]
-        jacobians = [at.per_row(unit) for unit in units]
+        linearized, k = self._linearized, self._linearized.out.shape[1]
+        units = [np.broadcast_to(e, linearized.out.shape) for e in np.eye(k, dtype=self.dtype)]
+        jacobians = [linearized.per_row(unit) for unit in units]
         F = np.zeros(self.shape, self.dtype)
         for J, unit in zip(jacobians, units, strict=True):
-            M_column = self._weights * self._distribution.fisher_product(at.out, unit)
+            M_column = self._weights * self._distribution.fisher_product(linearized.out, unit)
             F += J.T @ sum(M_column[:, [j]] * jacobians[j] for j in range(k))
         return F + self.damping * np.eye(len(F), dtype=self.dtype)
 
     def _weighted_product(self, rows: slice, moved: np.ndarray) -> np.ndarray:
         """Return w_i M_i times the row moved_i of the outputs."""
         M = self._distribution.fisher_product
-        return self._weights[rows] * M(self._at.out[rows], moved)
+        return self._weights[rows] * M(self._linearized.out[rows], moved)
 
     def __repr__(self) -> str:
         n = self.shape[0]

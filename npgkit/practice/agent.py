@@ -188,13 +188,13 @@ def load(directory: str | Path) -> Agent:
 
     Raises `CheckpointError` if there is none, or it is damaged or not one of this program's.
     """
-    place = checkpoint.as_directory("directory", directory)
-    record, arrays = checkpoint.load(place)
+    directory = checkpoint.as_directory("directory", directory)
+    record, arrays = checkpoint.load(directory)
     try:
         return agent_from(record, arrays)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"the checkpoint in {place} does not fit this program: {error!r}"
+            f"the checkpoint in {directory} does not fit this program: {error!r}"
         ) from error
 
 

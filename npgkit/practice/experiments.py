@@ -105,12 +105,6 @@ def run_experiment(
     if directory is not None and waiting:
         checkpoint.require_writable(directory)
 
-    def keep(result: Result) -> None:
-        results[result.name, result.seed] = result
-        if directory is not None:
-            store(directory, result, checked[result.name], kinds[result.name])
-        shown.update()
-
     done = len(results)
     # Jobs in threads overlap: the last to end would put back what another one had set. And since
     # threadpoolctl 3.8 one thread alone can set anything: this one, if it has done so before.
@@ -118,6 +112,13 @@ def run_experiment(
         threadpool_limits(1),
         bar(done + len(waiting), done=done, unit="run", show=progress) as shown,
     ):
+
+        def keep(result: Result) -> None:
+            results[result.name, result.seed] = result
+            if directory is not None:
+                store(directory, result, checked[result.name], kinds[result.name])
+            shown.update()
+
         if executor is None:
             for job in waiting:
                 keep(run_job(*job))

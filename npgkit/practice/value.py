@@ -80,12 +80,13 @@ class Baseline:
         return net
 
     def _step(self, net: np.ndarray, obs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        at, n = self.network.linearize(net, obs), len(wanted)
-        missing = wanted - at.out[:, 0]
-        downhill = at.vjp(missing[:, None] / n)
+        linearized, n = self.network.linearize(net, obs), len(wanted)
+        missing = wanted - linearized.out[:, 0]
+        downhill = linearized.vjp(missing[:, None] / n)
 
         def G(v: np.ndarray) -> np.ndarray:
-            return at.gauss_newton(v, lambda _, moved: moved / n) + self.damping * v
+            product = linearized.gauss_newton(v, lambda _, moved: moved / n)
+            return product + self.damping * v
 
         x = conjugate_gradient(G, downhill, max_iter=self.cg_iterations).x
         loss = float(missing @ missing)
