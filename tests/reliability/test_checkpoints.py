@@ -353,9 +353,8 @@ REFUSED = {**DAMAGES, **WRONG}
 
 
 @pytest.mark.parametrize(("damage", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_damaged_or_wrong_is_one_clear_error_and_the_run_goes_on_untouched(
-    damage, message, tmp_path
-):
+def test_what_is_damaged_or_wrong_is_one_clear_error(damage, message, tmp_path):
+    """What is damaged or wrong is one clear error and the run goes on untouched."""
     saved(tmp_path)
     damage(tmp_path)
     tried = run()
@@ -364,7 +363,7 @@ def test_what_is_damaged_or_wrong_is_one_clear_error_and_the_run_goes_on_untouch
     assert_untouched(tried)
 
 
-def test_the_poles_of_an_id_are_not_resumed_by_a_function_that_makes_them(tmp_path):
+def test_poles_of_an_id_are_not_resumed_by_a_function(tmp_path):
     """One is a vector environment, the other single ones: they do not stand alike."""
     settings = vars(settings_for("CartPole-v1", **SMALL))
     list(train("CartPole-v1", seed=0, total_steps=40, directory=tmp_path, **settings))
@@ -390,7 +389,8 @@ def test_two_runs_cannot_write_into_one_directory(tmp_path):
     assert next(again).iteration == 3
 
 
-def test_a_place_that_cannot_be_written_into_is_found_before_anything_runs(tmp_path, monkeypatch):
+def test_an_unwritable_place_is_found_before_anything_runs(tmp_path, monkeypatch):
+    """A place that cannot be written into is found before anything runs."""
     (tmp_path / "file").write_text("mine")
     monkeypatch.setattr(Run, "__init__", interrupt)
     with pytest.raises(OSError, match="file cannot be written into: it is a file"):
@@ -398,7 +398,8 @@ def test_a_place_that_cannot_be_written_into_is_found_before_anything_runs(tmp_p
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_looking_whether_a_place_can_be_written_into_leaves_nothing_there(tmp_path):
+def test_asking_for_write_access_leaves_nothing_behind(tmp_path):
+    """Looking whether a place can be written into leaves nothing there."""
     checkpoint.require_writable(tmp_path / "new" / "place")
     assert list((tmp_path / "new" / "place").iterdir()) == []
 
@@ -416,7 +417,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("change", "message"), OTHERS.values(), ids=OTHERS)
-def test_the_checkpoint_of_another_run_is_refused_with_what_differs(change, message, tmp_path):
+def test_the_checkpoint_of_another_run_says_what_differs(change, message, tmp_path):
+    """The checkpoint of another run is refused with what differs."""
     saved(tmp_path)
     tried = run(**change)
     with pytest.raises(CheckpointError, match=f"of another run: {message}"):
@@ -430,7 +432,8 @@ def test_a_checkpoint_without_a_run_in_it_is_refused(tmp_path):
         run_record.restore(run(), tmp_path)
 
 
-def test_train_refuses_to_resume_what_is_damaged_and_leaves_it_for_the_user(tmp_path):
+def test_train_leaves_what_is_damaged_for_the_user(tmp_path):
+    """Train refuses to resume what is damaged and leaves it for the user."""
     list(train("CartPole-v1", seed=0, total_steps=40, directory=tmp_path, **SMALL))
     cut(arrays_file(tmp_path), 0.5)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}

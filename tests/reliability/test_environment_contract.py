@@ -250,7 +250,9 @@ def test_a_reset_without_a_seed_is_told_what_gymnasium_asks_for():
     assert "reset takes seed= and options=; for an environment of gym" in raised.value.__notes__[1]
 
 
-def test_what_a_maker_raises_passes_with_a_note_and_a_typing_error_without():
+def test_what_a_maker_raises_passes_with_a_note():
+    """What a maker raises passes with a note and a typing error without."""
+
     def broken():
         raise OSError("no licence")
 
@@ -264,7 +266,8 @@ def test_what_a_maker_raises_passes_with_a_note_and_a_typing_error_without():
         assert not is_environments_own(raised.value)
 
 
-def test_the_command_prints_the_traceback_of_an_environments_error(tmp_path, capsys):
+def test_the_command_prints_an_environments_traceback(tmp_path, capsys):
+    """The command prints the traceback of an environments error."""
     gymnasium.register("Scripted-v0", lambda: Scripted(step=ValueError("no such joint")))
     try:
         args = ["train", "Scripted-v0", "--total-steps", "64", "--out", str(tmp_path)]
@@ -301,7 +304,8 @@ BAD_ACTIONS = {
 
 
 @pytest.mark.parametrize(("space", "act"), BAD_ACTIONS.values(), ids=BAD_ACTIONS)
-def test_an_action_not_finite_is_the_policys_fault_and_not_played(space, act):
+def test_an_action_not_finite_is_the_policys_fault(space, act):
+    """An action not finite is the policys fault and not played."""
     envs = [Reacher(), Reacher()]
     for env in envs:
         env.action_space = space
@@ -314,7 +318,8 @@ def test_an_action_not_finite_is_the_policys_fault_and_not_played(space, act):
     assert [env.t for env in envs] == [0, 0]
 
 
-def test_a_deviation_that_overflowed_does_not_blame_the_environment():
+def test_an_overflowed_deviation_is_the_policys_fault():
+    """A deviation that overflowed does not blame the environment."""
     policy = mlp_policy(Reacher.observation_space, Reacher.action_space, (4,))
     theta = policy.init(rng())
     theta[-2:] = 1e3
@@ -433,7 +438,8 @@ def test_one_environment_alone_may_be_the_same_each_time():
     assert first.closed == 1
 
 
-def test_the_first_environment_is_used_and_no_other_is_made_for_it():
+def test_the_first_environment_made_is_used():
+    """The first environment is used and no other is made for it."""
     first = make_env(Counted)
     with make_pool(Counted, 3, rng(), first=first) as pool:
         assert Counted.made == 3
@@ -441,7 +447,8 @@ def test_the_first_environment_is_used_and_no_other_is_made_for_it():
     assert Counted.open == 0
 
 
-def test_a_first_environment_is_closed_where_the_pool_cannot_be_made():
+def test_the_first_environment_is_closed_without_a_pool():
+    """A first environment is closed where the pool cannot be made."""
     first = make_env(Counted)
     with pytest.raises(ValueError, match="n_envs must be at most"):
         make_pool(Counted, 10**6, rng(), first=first)
@@ -467,7 +474,8 @@ def test_a_close_that_fails_does_not_keep_others_open():
     assert [env.closed for env in envs] == [1, 1, 1]
 
 
-def test_an_error_in_a_with_block_is_not_hidden_by_one_of_closing():
+def test_an_error_is_not_hidden_by_one_of_closing():
+    """An error in a with block is not hidden by one of closing."""
     with pytest.raises(ZeroDivisionError) as raised, EnvPool(two(close=OSError("a")), rng()):
         raise ZeroDivisionError
     assert any("OSError('a')" in note for note in raised.value.__notes__)

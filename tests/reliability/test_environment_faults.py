@@ -101,9 +101,7 @@ def test_the_message_names_what_environment_step_and_entry(bad, at, message, fau
 
 @pytest.mark.parametrize("bad", [("reward", NAN), ("reward", INF), ("obs", NAN), ("obs", -INF)])
 @pytest.mark.parametrize("normalise", [True, False])
-def test_the_last_good_state_is_on_disk_and_the_repaired_environment_goes_on(
-    bad, normalise, fault, tmp_path
-):
+def test_a_repaired_environment_goes_on_from_the_last_state(bad, normalise, fault, tmp_path):
     """The fault is in the third iteration; what is resumed after two is the whole run."""
     options = {"seed": 0, "total_steps": 120, "normalise": normalise, **SMALL}
     fault(None, 0)
@@ -146,7 +144,8 @@ class Broken(Faulty):
         return super().step(action)
 
 
-def test_an_environments_own_exception_comes_through_and_the_last_state_is_on_disk(tmp_path):
+def test_an_environments_own_exception_comes_through(tmp_path):
+    """An environments own exception comes through and the last state is on disk."""
     records = train(Broken, seed=0, total_steps=120, directory=tmp_path, **SMALL)
     next(records)
     with pytest.raises(ZeroDivisionError, match="in the simulator"):
@@ -159,7 +158,8 @@ PLAYED = [name for name, (_, at, _) in FAULTS.items() if at <= 4]
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_a_fault_during_evaluation_is_named_and_does_not_become_a_return(name, fault):
+def test_a_fault_during_evaluation_is_no_return(name, fault):
+    """A fault during evaluation is named and does not become a return."""
     bad, at, message = FAULTS[name]
     fault(None, 0)
     run = Run(Faulty, "trpo", seed=0, settings=Settings(**SMALL))

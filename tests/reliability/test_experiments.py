@@ -144,7 +144,9 @@ def test_a_job_is_the_same_run_as_train_and_evaluate(serial):
     assert serial[1].sampled == run.agent.evaluate(2, 1, deterministic=False)
 
 
-def test_a_job_keeps_to_one_thread_and_leaves_the_others_as_they_were(monkeypatch):
+def test_a_job_keeps_to_one_thread(monkeypatch):
+    """A job keeps to one thread and leaves the others as they were."""
+
     def threads():
         return [library["num_threads"] for library in threadpool_info()]
 
@@ -159,7 +161,7 @@ def test_a_job_keeps_to_one_thread_and_leaves_the_others_as_they_were(monkeypatc
     assert {n for step in seen for n in step} == {1}
 
 
-def test_jobs_that_overlap_in_threads_keep_to_one_thread_each_and_put_back_what_was(monkeypatch):
+def test_overlapping_jobs_keep_to_one_thread_each(monkeypatch):
     """The first to begin ends first: it would put back two, and the other one, last, one."""
 
     def threads():
@@ -228,7 +230,8 @@ def test_a_result_is_on_disk_before_the_next_job_begins(monkeypatch, tmp_path):
     assert seen == [0, 1, 2, 3]
 
 
-def test_an_experiment_that_is_interrupted_keeps_what_is_finished(monkeypatch, counted, tmp_path):
+def test_an_interrupted_experiment_keeps_what_is_finished(monkeypatch, counted, tmp_path):
+    """An experiment that is interrupted keeps what is finished."""
     plain = experiments.run_job
 
     def job(name, config, seed):
@@ -245,7 +248,8 @@ def test_an_experiment_that_is_interrupted_keeps_what_is_finished(monkeypatch, c
     assert counted == [("pole", 1), ("pole", 2)]
 
 
-def test_a_result_of_another_configuration_is_refused_before_anything_is_run(counted, tmp_path):
+def test_a_result_of_another_configuration_is_refused_first(counted, tmp_path):
+    """A result of another configuration is refused before anything is run."""
     run_experiment({"pole": POLE}, [0], directory=tmp_path)
     counted.clear()
     with pytest.raises(ValueError, match=r"is of another configuration than configs\['pole'\]"):
@@ -253,7 +257,8 @@ def test_a_result_of_another_configuration_is_refused_before_anything_is_run(cou
     assert counted == []
 
 
-def test_stored_results_are_read_where_nothing_can_be_made_or_written(monkeypatch, tmp_path):
+def test_stored_results_are_read_where_nothing_can_be_written(monkeypatch, tmp_path):
+    """Stored results are read where nothing can be made or written."""
     results = run_experiment(CONFIGS, [0], directory=tmp_path)
 
     def never(*_, **__):
@@ -264,7 +269,8 @@ def test_stored_results_are_read_where_nothing_can_be_made_or_written(monkeypatc
     assert run_experiment(CONFIGS, [0], directory=tmp_path) == results
 
 
-def test_a_directory_that_cannot_be_written_is_refused_before_anything_is_run(counted, tmp_path):
+def test_an_unwritable_directory_is_refused_first(counted, tmp_path):
+    """A directory that cannot be written is refused before anything is run."""
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OSError, match="file cannot be written into"):
         run_experiment({"pole": POLE}, [0], directory=tmp_path / "file")
@@ -333,9 +339,8 @@ def test_the_result_of_another_job_is_not_taken_for_this_one(name, seed, message
 # Failures ---------------------------------------------------------------------------------------
 
 
-def test_a_failed_seed_is_recorded_with_its_traceback_and_the_others_survive(
-    monkeypatch, counted, tmp_path
-):
+def test_a_failed_seed_is_recorded_and_the_others_survive(monkeypatch, counted, tmp_path):
+    """A failed seed is recorded with its traceback and the others survive."""
     plain = Run.step
 
     def unlucky(run):
@@ -531,7 +536,8 @@ def test_each_environment_is_tried_once(monkeypatch):
     assert tried == ["CartPole-v1", "Pendulum-v1"]
 
 
-def test_numbers_of_numpy_are_stored_as_the_numbers_that_they_are(counted, tmp_path):
+def test_numpys_numbers_are_stored_as_numbers(counted, tmp_path):
+    """Numbers of numpy are stored as the numbers that they are."""
     other = {**POLE, "total_steps": np.int64(200), "n_envs": np.int64(2), "lam": np.float64(0.95)}
     first = run_experiment({"pole": other}, [0], directory=tmp_path)
     plain = {**POLE, "lam": 0.95}
@@ -539,7 +545,8 @@ def test_numbers_of_numpy_are_stored_as_the_numbers_that_they_are(counted, tmp_p
     assert counted == [("pole", 0)]
 
 
-def test_a_function_for_an_environment_is_welcome_where_nothing_is_stored():
+def test_a_function_will_do_where_nothing_is_stored():
+    """A function for an environment is welcome where nothing is stored."""
     config = {**POLE, "env": lambda: gymnasium.make("CartPole-v1")}
     (result,) = run_experiment({"pole": config}, [0])
     assert result.status == DONE
@@ -551,7 +558,8 @@ def test_no_configurations_or_no_seeds_give_no_results(tmp_path):
     assert run_experiment(CONFIGS, [], directory=tmp_path) == []
 
 
-def test_a_name_that_is_no_file_name_is_stored_within_the_directory(tmp_path):
+def test_any_name_is_stored_within_the_directory(tmp_path):
+    """A name that is no file name is stored within the directory."""
     (result,) = run_experiment({"../epsilon = .1": POLE}, [0], directory=tmp_path / "here")
     assert result.name == "../epsilon = .1"
     assert [p.parent for p in tmp_path.rglob("*.json")] == [tmp_path / "here"]

@@ -57,7 +57,7 @@ def assert_same_records(one, other):
 
 @every_run
 @every_method
-def test_a_run_interrupted_after_every_iteration_is_the_uninterrupted_one(env, method, tmp_path):
+def test_a_run_interrupted_each_iteration_is_the_whole_one(env, method, tmp_path):
     """Parameters, moments, running returns, generators, environments and records, to the bit."""
     whole = list(train(env, method, directory=tmp_path / "whole", **options(env)))
     assert len(whole) == ITERATIONS
@@ -73,7 +73,8 @@ def test_a_run_interrupted_after_every_iteration_is_the_uninterrupted_one(env, m
 
 @every_run
 @pytest.mark.parametrize("at", [1, 3])
-def test_the_number_of_iterations_before_the_interruption_makes_no_difference(env, at, tmp_path):
+def test_where_a_run_is_interrupted_makes_no_difference(env, at, tmp_path):
+    """The number of iterations before the interruption makes no difference."""
     whole = list(train(env, directory=tmp_path / "whole", **options(env)))
     first = list(train(env, directory=tmp_path / "parts", **options(env, at)))
     rest = list(train(env, directory=tmp_path / "parts", resume=True, **options(env)))
@@ -110,7 +111,8 @@ def test_an_iteration_broken_off_in_its_middle_is_done_again(env, after, tmp_pat
     assert state(tmp_path / "parts") == state(tmp_path / "whole")
 
 
-def test_a_finished_run_resumed_does_nothing_and_a_longer_one_goes_on(tmp_path):
+def test_a_finished_run_resumed_does_nothing(tmp_path):
+    """A finished run resumed does nothing and a longer one goes on."""
     env = "CartPole-v1"
     list(train(env, directory=tmp_path, **options(env, 2)))
     before = state(tmp_path)
@@ -165,7 +167,8 @@ class Wanton(gymnasium.Env):
         return self.chance.normal(size=2), 1.0, False, False, {}
 
 
-def test_an_environment_that_cannot_be_played_again_is_named_and_not_resumed_wrongly(tmp_path):
+def test_an_environment_with_a_memory_is_not_resumed(tmp_path):
+    """An environment that cannot be played again is named and not resumed wrongly."""
     small = {"n_envs": 2, "n_steps": 10, **NETWORKS}
     list(train(Wanton, seed=0, total_steps=20, directory=tmp_path, **small))
     with pytest.raises(CheckpointError, match="Wanton cannot be resumed: environment 0"):
@@ -190,7 +193,7 @@ def command(env, out):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 @pytest.mark.parametrize("env", KILLED)
-def test_a_run_killed_again_and_again_ends_as_the_one_that_was_not(env, tmp_path):
+def test_a_run_killed_again_and_again_ends_the_same(env, tmp_path):
     """SIGKILL at random moments after a few rows, so within steps, saves and all between."""
     with contextlib.redirect_stdout(io.StringIO()):
         assert main(command(env, tmp_path / "whole")) == 0

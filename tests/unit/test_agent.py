@@ -85,7 +85,7 @@ def test_a_loaded_agent_acts_as_the_one_that_was_trained(env, normalise, tmp_pat
     assert loaded.evaluate(3, seed=5) == agent.evaluate(3, seed=5)
 
 
-def test_an_agent_of_a_function_is_loaded_without_the_environment(tmp_path):
+def test_an_agent_of_a_function_is_loaded_without_it(tmp_path):
     """Acting needs nothing but the checkpoint; playing needs the function again."""
     agent = trained(Switches, tmp_path).agent
     loaded = load(tmp_path)

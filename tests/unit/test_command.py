@@ -48,7 +48,8 @@ def compare_poles(out, *more):
 # train ------------------------------------------------------------------------------------------
 
 
-def test_train_writes_a_result_and_a_checkpoint_and_prints_a_row_an_iteration(tmp_path, capsys):
+def test_train_writes_a_result_and_prints_rows(tmp_path, capsys):
+    """Train writes a result and a checkpoint and prints a row an iteration."""
     out = tmp_path / "deep" / "run"
     assert train_pole(out, "--method", "npg") == 0
     result = json.loads((out / "result.json").read_text())
@@ -83,7 +84,8 @@ def test_the_command_is_the_run_of_train(tmp_path, capsys):
     assert curve == [[r.env_steps, r.mean_return] for r in records]
 
 
-def test_a_rollout_without_an_end_prints_a_dash_and_adds_nothing_to_the_curve(tmp_path, capsys):
+def test_a_rollout_without_an_end_prints_a_dash(tmp_path, capsys):
+    """A rollout without an end prints a dash and adds nothing to the curve."""
     arguments = command("train", "Pendulum-v1", "--total-steps", 100, "--eval-episodes", 1)
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[3] == "-"
@@ -168,9 +170,9 @@ def test_what_cannot_be_run_is_one_line_and_exit_code_1(arguments, message, tmp_
 
 @pytest.mark.parametrize("run", [train_pole, compare_poles])
 @pytest.mark.parametrize("place", ["file", "file/run"])
-def test_a_place_that_cannot_be_written_is_noticed_before_anything_is_run(
-    run, place, tmp_path, capsys, monkeypatch
-):
+def test_an_unwritable_place_is_noticed_first(run, place, tmp_path, capsys, monkeypatch):
+    """A place that cannot be written is noticed before anything is run."""
+
     def never(*_):
         raise AssertionError("something is run")
 
@@ -198,9 +200,8 @@ def test_too_little_memory_is_one_line_and_exit_code_1(
     assert re.fullmatch(rf"npgkit: {message}\n", capsys.readouterr().err)
 
 
-def test_an_evaluation_that_fails_names_the_checkpoint_that_holds_the_curve(
-    tmp_path, capsys, monkeypatch
-):
+def test_a_failed_evaluation_names_where_the_curve_is(tmp_path, capsys, monkeypatch):
+    """An evaluation that fails names the checkpoint that holds the curve."""
     monkeypatch.setattr(evaluation, "MAX_STEPS", 1)
     assert train_pole(tmp_path) == 1
     error = capsys.readouterr().err
@@ -435,7 +436,8 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("value", "text"), NUMBERS.items(), ids=NUMBERS.values())
-def test_returns_of_any_size_are_shown_with_digits_that_say_something(value, text):
+def test_returns_are_shown_with_digits_that_say_something(value, text):
+    """Returns of any size are shown with digits that say something."""
     assert number(value) == text
     assert len(text) <= 10
 
@@ -534,9 +536,8 @@ def test_compare_of_other_settings_in_the_same_place_is_refused(tmp_path, capsys
     assert "is of another configuration" in capsys.readouterr().err
 
 
-def test_a_failed_run_is_named_with_its_error_and_the_others_are_shown(
-    tmp_path, capsys, monkeypatch
-):
+def test_a_failed_run_is_named_and_the_others_are_shown(tmp_path, capsys, monkeypatch):
+    """A failed run is named with its error and the others are shown."""
     plain = Run.step
 
     def step(run):
@@ -557,9 +558,9 @@ def test_a_failed_run_is_named_with_its_error_and_the_others_are_shown(
     assert capsys.readouterr().err == ""
 
 
-def test_where_all_runs_failed_there_is_no_picture_and_the_exit_code_is_1(
-    tmp_path, capsys, monkeypatch
-):
+def test_where_all_runs_failed_there_is_no_picture(tmp_path, capsys, monkeypatch):
+    """Where all runs failed there is no picture and the exit code is 1."""
+
     def step(run):
         raise ArithmeticError("bad luck")
 
@@ -595,7 +596,8 @@ def test_curves_meet_on_a_grid_by_interpolation():
     np.testing.assert_allclose(rows, [[5.0, 7.5], [1.0, 2.0]], rtol=1e-15)
 
 
-def test_the_band_is_the_interquartile_mean_and_its_interval_where_all_curves_are():
+def test_the_band_is_the_interquartile_mean_and_interval():
+    """The band is the interquartile mean and its interval where all curves are."""
     runs = [
         result("trpo", seed, [[1000 * (seed + 1), float(seed)], [9000 + seed, 10.0 * seed]])
         for seed in range(5)

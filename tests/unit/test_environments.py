@@ -65,7 +65,7 @@ def test_the_vector_poles_move_as_the_single_ones():
     assert (ends > 10).all()  # both kinds were compared
 
 
-def test_a_fallen_pole_is_up_again_at_once_and_obeys_the_next_action():
+def test_a_fallen_pole_is_up_again_at_once():
     """Gymnasium's own vector environment spends a step without reward on the reset."""
     pool = CartPolePool(8, rng())
     ends = 0
@@ -85,7 +85,8 @@ def test_a_fallen_pole_is_up_again_at_once_and_obeys_the_next_action():
     assert ends > 50
 
 
-def test_poles_start_within_the_environments_own_range_and_everywhere_in_it():
+def test_poles_start_everywhere_in_the_environments_range():
+    """Poles start within the environments own range and everywhere in it."""
     start = CartPolePool(500, rng()).obs
     assert (np.abs(start) <= np.float32(0.05)).all()
     # a uniform variable's standard deviation, known to 5 of its standard errors (kurtosis 9/5)
@@ -135,7 +136,8 @@ PLAYED = {
 
 
 @pytest.mark.parametrize(("space", "act", "played"), PLAYED.values(), ids=PLAYED)
-def test_real_actions_are_brought_within_the_bounds_shape_and_dtype_of_the_box(space, act, played):
+def test_real_actions_fit_the_box(space, act, played):
+    """Real actions are brought within the bounds shape and dtype of the box."""
     env = Recorder(space)
     EnvPool([env], rng()).step(np.array([act]))
     np.testing.assert_array_equal(env.actions[0], np.array(played, np.float32))
@@ -149,7 +151,8 @@ def test_discrete_actions_arrive_as_the_space_samples_them():
     assert type(env.actions[0]) is type(env.action_space.sample()) is np.int64
 
 
-def test_at_an_end_the_final_observation_is_handed_out_and_the_next_episode_shown():
+def test_an_end_hands_out_the_final_observation():
+    """At an end the final observation is handed out and the next episode shown."""
     pool = EnvPool([Recorder(spaces.Discrete(2)) for _ in range(2)], rng())
     for t in (1, 2, 3):
         step = pool.step(np.zeros(2, int))
@@ -161,7 +164,9 @@ def test_at_an_end_the_final_observation_is_handed_out_and_the_next_episode_show
     assert (pool.step(np.zeros(2, int)).rew == 1.0).all()
 
 
-def test_every_episode_has_a_seed_of_its_own_from_the_pools_generator():
+def test_every_episode_has_a_seed_of_its_own():
+    """Every episode has a seed of its own from the pools generator."""
+
     def seeds(seed):
         envs = [Recorder(spaces.Discrete(2)) for _ in range(3)]
         pool = EnvPool(envs, rng(seed))
@@ -298,7 +303,8 @@ def test_an_action_changed_in_place_is_played_again_as_it_was():
 # Making them ------------------------------------------------------------------------------------
 
 
-def test_a_pool_is_made_of_an_id_or_of_a_function_and_knows_its_name():
+def test_a_pool_is_made_of_an_id_or_of_a_function():
+    """A pool is made of an id or of a function and knows its name."""
     assert isinstance(make_pool("CartPole-v1", 2, rng()), CartPolePool)
     assert isinstance(make_pool("CartPole-v1", 2, rng(), render_mode=None), EnvPool)
     assert make_pool("Pendulum-v1", 1, rng(), g=1.0).envs[0].unwrapped.g == 1.0
@@ -331,7 +337,8 @@ def test_poles_are_vectorised_only_while_their_id_is_gymnasiums(change, kind, mo
         assert pool.obs.shape[0] == 2
 
 
-def test_poles_that_are_not_gymnasiums_keep_to_what_is_registered(monkeypatch):
+def test_poles_keep_to_what_is_registered(monkeypatch):
+    """Poles that are not gymnasiums keep to what is registered."""
     spec = dataclasses.replace(gymnasium.spec("CartPole-v1"))
     spec.max_episode_steps = 5
     monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)

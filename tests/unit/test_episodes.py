@@ -99,14 +99,16 @@ def test_what_is_written_does_not_grow_with_an_endless_episode(short):
     assert sizes[3] == pytest.approx(sizes[2], abs=16)  # the generator's state, as text
 
 
-def test_what_is_kept_in_memory_does_not_grow_with_an_endless_episode(short):
+def test_memory_does_not_grow_with_an_endless_episode(short):
+    """What is kept in memory does not grow with an endless episode."""
     pool = played(Endless, 500)
     for (episode,) in pool._episodes:
         assert (len(episode.actions), len(episode.rewards)) == (0, 0)
     assert pool.records() == []
 
 
-def test_an_episode_of_20_steps_is_resumed_and_one_of_21_begins_anew(short):
+def test_an_episode_beyond_the_limit_begins_anew(short):
+    """An episode of 20 steps is resumed and one of 21 begins anew."""
     for n, anew in ((20, False), (21, True)):
         pool, other = played(Endless, n), make_pool(Endless, 2, rng(5))
         snapshot = through_json(pool.snapshot())
@@ -121,7 +123,8 @@ def test_an_episode_of_20_steps_is_resumed_and_one_of_21_begins_anew(short):
         assert pool._checked[0].steps == 21
 
 
-def test_an_environment_that_begins_anew_leaves_the_others_where_they_were(short):
+def test_beginning_anew_leaves_the_others_where_they_were(short):
+    """An environment that begins anew leaves the others where they were."""
     lengths = iter([None, 15, None, 15])
 
     def maker():
@@ -148,7 +151,8 @@ def test_a_long_episode_before_a_short_one_is_left_out(short):
     np.testing.assert_array_equal(other.obs, pool.obs)
 
 
-def test_a_training_counts_an_episode_that_begins_anew_from_its_beginning(short, tmp_path):
+def test_an_episode_begun_anew_is_counted_from_its_beginning(short, tmp_path):
+    """A training counts an episode that begins anew from its beginning."""
     options = {"seed": 0, "n_envs": 2, "n_steps": 30, "hidden": (4,), "value_hidden": (4,)}
     list(train(Endless, total_steps=60, directory=tmp_path, **options))
     with pytest.warns(ResumeWarning):
@@ -214,7 +218,8 @@ def resumed(**changed):
     return pool, other, other.restore(through_json(pool.snapshot()))
 
 
-def test_last_bits_that_differ_under_another_numpy_go_on_with_a_warning(other_numpy):
+def test_last_bits_under_another_numpy_give_a_warning(other_numpy):
+    """Last bits that differ under another numpy go on with a warning."""
     message = r"other last bits than it did, with numpy .* for 1\.26\.0: the resumed run goes on"
     with pytest.warns(ResumeWarning, match=message):
         pool, other, anew = resumed(noise=TINY)
@@ -255,7 +260,8 @@ def test_a_wrapper_with_a_memory_is_refused_under_another_numpy(other_numpy):
         make_pool(make, 1, rng()).restore(pool.snapshot())
 
 
-def test_last_bits_that_differ_under_the_same_versions_are_refused():
+def test_last_bits_under_the_same_versions_are_refused():
+    """Last bits that differ under the same versions are refused."""
     with pytest.raises(CheckpointError, match="does not come back to where it was"):
         resumed(noise=TINY)
 
@@ -270,7 +276,8 @@ def test_a_replay_that_ends_early_by_rounding_begins_anew(other_numpy):
     assert "ends elsewhere now" in str(told[1].message)
 
 
-def test_versions_name_what_an_environments_arithmetic_depends_on(monkeypatch):
+def test_versions_name_what_arithmetic_depends_on(monkeypatch):
+    """Versions name what an environments arithmetic depends on."""
     assert episodes.versions()["numpy"] == np.__version__
     assert episodes.versions()["gymnasium"] == gymnasium.__version__
     monkeypatch.setitem(episodes.sys.modules, "mujoco", type("m", (), {"__version__": "3.9"}))

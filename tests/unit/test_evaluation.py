@@ -35,7 +35,8 @@ def test_the_interquartile_mean_is_the_mean_of_the_middle_half(values, expected)
 
 
 @pytest.mark.parametrize("n", range(1, 14))
-def test_it_agrees_with_sorting_and_cutting_for_any_number_of_seeds(n):
+def test_it_agrees_with_sorting_and_cutting(n):
+    """It agrees with sorting and cutting for any number of seeds."""
     values = np.random.default_rng(n).normal(size=n)
     cut = n // 4
     middle = np.sort(values)[cut : n - cut]
@@ -55,7 +56,8 @@ def test_the_interval_is_the_percentiles_of_resampled_means():
     assert found.low < found.estimate < found.high
 
 
-def test_a_lower_level_gives_a_narrower_interval_and_the_same_call_the_same_one():
+def test_a_lower_level_gives_a_narrower_interval():
+    """A lower level gives a narrower interval and the same call the same one."""
     values = np.random.default_rng(0).normal(size=10)
     wide, narrow = interval(values), interval(values, level=0.5)
     assert wide.low < narrow.low < narrow.high < wide.high
@@ -134,7 +136,7 @@ def lengths_run():
     return Run(Lengths, "trpo", seed=0, settings=settings)
 
 
-def test_each_environment_plays_one_episode_so_that_short_ones_do_not_count_more():
+def test_short_episodes_do_not_count_more():
     """The mean length is 5; counted by their ends, side by side, short ones would prevail."""
     returns = lengths_run().agent.evaluate(400, 0)
     assert len(returns) == 400
@@ -143,7 +145,8 @@ def test_each_environment_plays_one_episode_so_that_short_ones_do_not_count_more
     assert np.mean(returns) == pytest.approx(5.0, abs=4 * np.sqrt(80 / 12 / 400))
 
 
-def test_evaluation_is_a_function_of_the_seed_and_leaves_the_run_as_it_was():
+def test_evaluation_leaves_the_run_as_it_was():
+    """Evaluation is a function of the seed and leaves the run as it was."""
     run, untouched = lengths_run(), lengths_run()
     run.step(), untouched.step()
     one, other = (run.agent.evaluate(20, 3) for _ in range(2))
@@ -180,7 +183,8 @@ class Endless(Lengths):
         return obs, reward, False, False, {}
 
 
-def test_an_episode_without_an_end_is_a_fault_that_names_the_remedy(monkeypatch):
+def test_an_episode_without_an_end_names_the_remedy(monkeypatch):
+    """An episode without an end is a fault that names the remedy."""
     monkeypatch.setattr(evaluation, "MAX_STEPS", 50)
     message = "an episode of Endless has not ended after 50 steps; .*gymnasium.wrappers.TimeLimit"
     with pytest.raises(EnvironmentFault, match=message):

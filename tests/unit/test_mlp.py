@@ -30,7 +30,8 @@ def halved(rows, moved):
     return moved / 2
 
 
-def test_outputs_are_the_formula_with_weights_then_biases_layer_by_layer():
+def test_outputs_are_the_formula_layer_by_layer():
+    """Outputs are the formula with weights then biases layer by layer."""
     rng = np.random.default_rng(0)
     W0, b0 = rng.normal(size=(3, 4)), rng.normal(size=4)
     W1, b1 = rng.normal(size=(4, 5)), rng.normal(size=5)
@@ -164,7 +165,8 @@ def test_results_are_the_callers_own(net, monkeypatch):
 
 
 @each_net
-def test_threads_that_share_a_linearization_do_not_disturb_each_other(net):
+def test_threads_may_share_a_linearization(net):
+    """Threads that share a linearization do not disturb each other."""
     at, v, _ = linearized(net, rows=perceptron.BLOCK + 100)
     expected, _, _ = linearized(net, rows=perceptron.BLOCK + 100)
     factors = 2.0 ** np.arange(8)  # exact in floating point
@@ -201,7 +203,8 @@ def test_float32_stays_float32_in_blocks(monkeypatch):
     test_float32_stays_float32()
 
 
-def test_the_first_outputs_are_small_and_the_hidden_units_not_saturated():
+def test_first_outputs_are_small_and_units_not_saturated():
+    """The first outputs are small and the hidden units not saturated."""
     net = MLP(20, (64, 64), 3)
     rng = np.random.default_rng(0)
     theta, obs = net.init(rng), rng.normal(size=(500, 20))

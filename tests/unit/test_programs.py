@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,13 @@ def test_without_paths_the_book_is_checked(command: str, tmp_path: Path) -> None
     (tmp_path / "book" / "bad.ipynb").write_text("{", "utf-8")
     result = run_elsewhere(tmp_path, "-m", "tools.notebooks", command)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_names_of_tests_have_at_most_60_characters() -> None:
+    """The sentence stands in the docstring."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    names = [
+        name for text in texts for name in re.findall(r"^ *def (test_\w+)", text, re.MULTILINE)
+    ]
+    assert len(names) > 500
+    assert [name for name in names if len(name) > 60] == []

@@ -51,7 +51,8 @@ def test_a_resumed_run_begins_where_it_stopped(tmp_path, capsys):
     assert (shown[0], shown[-1]) == ("200", "400")
 
 
-def test_an_experiment_counts_runs_and_those_found_on_disk_are_done(tmp_path, capsys):
+def test_an_experiment_counts_runs_found_on_disk_as_done(tmp_path, capsys):
+    """An experiment counts runs and those found on disk are done."""
     config = {"env": "CartPole-v1", "method": "vpg", "total_steps": 100, "eval_episodes": 1}
     configs = {"one": {**config, **SMALL}}
     run_experiment(configs, [0], directory=tmp_path)

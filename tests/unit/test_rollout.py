@@ -52,7 +52,8 @@ def two_actions():
     return npgkit.softmax_linear(2, 2)
 
 
-def test_rows_chain_but_at_ends_where_the_final_observation_stands():
+def test_rows_chain_except_at_ends():
+    """Rows chain but at ends where the final observation stands."""
     roll = collect(counters(), two_actions(), np.zeros(4), 20, np.random.default_rng(0))
     assert roll.obs.shape == roll.final_obs.shape == (20, 4, 2)
     assert roll.act.shape == roll.rew.shape == roll.terminated.shape == (20, 4)
@@ -152,7 +153,8 @@ def test_a_rollout_is_refused_by_what_there_is(monkeypatch):
     require_rollout(space, 10**9, 10**9)
 
 
-def test_returns_and_lengths_are_those_of_the_episodes_in_the_order_of_their_ends():
+def test_returns_and_lengths_are_in_the_order_of_the_ends():
+    """Returns and lengths are those of the episodes in the order of their ends."""
     roll = collect(counters(), two_actions(), np.zeros(4), 8, np.random.default_rng(0))
     np.testing.assert_array_equal(roll.lengths, [3, 4, 5, 3, 4])
     np.testing.assert_array_equal(roll.returns, [6, 10, 15, 6, 10])
@@ -188,7 +190,7 @@ def test_the_policy_acts_once_a_step_for_all_environments():
     assert ROWS == [4] * 6
 
 
-def test_actions_are_the_policys_for_what_it_sees_and_rows_keep_what_was_shown():
+def test_rows_keep_what_was_shown_and_the_policys_actions():
     """Drawn again from the same generator, with and without `normalise_obs`."""
     policy = mlp_policy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (1,)), (8,))
     theta = policy.init(np.random.default_rng(1))
@@ -242,7 +244,8 @@ NO_ENVS = {
 
 
 @pytest.mark.parametrize("make", NO_ENVS.values(), ids=NO_ENVS)
-def test_what_is_no_sequence_of_environments_and_no_pool_is_refused(make):
+def test_neither_environments_nor_a_pool_is_refused(make):
+    """What is no sequence of environments and no pool is refused."""
     message = "envs must be a sequence of environments or a Pool; got "
     with pytest.raises(TypeError, match=message):
         collect(make(), two_actions(), np.zeros(4), 1, RNG)
@@ -274,7 +277,8 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize(("reward", "entry", "message"), TOO_LARGE.values(), ids=TOO_LARGE)
-def test_numbers_that_float32_would_not_hold_are_the_environments_fault(reward, entry, message):
+def test_numbers_beyond_float32_are_the_environments_fault(reward, entry, message):
+    """Numbers that float32 would not hold are the environments fault."""
     envs = [Large(0.0, 0.0), Large(reward, entry)]
     with pytest.raises(
         EnvironmentFault, match=message + ".* (at most 1e.30 in size|cannot hold that)"
@@ -321,7 +325,8 @@ def test_advantages_are_the_double_sum(kind, gamma, lam):
 
 
 @pytest.mark.parametrize("kind", ["none", "terminated", "truncated", "both kinds"])
-def test_with_lambda_1_they_are_the_discounted_return_to_the_end_and_the_value_there(kind):
+def test_with_lambda_1_they_are_discounted_returns(kind):
+    """With lambda 1 they are the discounted return to the end and the value there."""
     (rew, values, _), terminated, truncated = random_ends(kind, seed=1)
     final = np.random.default_rng(2).normal(size=rew.shape)
     ended = terminated | truncated
@@ -334,7 +339,8 @@ def test_with_lambda_1_they_are_the_discounted_return_to_the_end_and_the_value_t
         assert adv[t, e] + values[t, e] == pytest.approx(total, abs=1e-12)
 
 
-def test_a_truncated_end_takes_the_final_value_and_a_terminated_one_nothing():
+def test_only_a_truncated_end_takes_the_final_value():
+    """A truncated end takes the final value and a terminated one nothing."""
     one = np.ones((1, 1))
     cases = {(False, False): 7.3, (False, True): 7.3, (True, False): 1.0, (True, True): 1.0}
     for (terminated, truncated), expected in cases.items():
@@ -437,7 +443,7 @@ FIXED_POINTS = {
 
 @pytest.mark.parametrize(("terminates", "value"), FIXED_POINTS.values(), ids=FIXED_POINTS)
 @pytest.mark.parametrize("n_steps", [5, 10, 4])
-def test_the_fitted_value_of_a_constant_reward_is_the_sum_for_ever(terminates, value, n_steps):
+def test_the_value_of_a_constant_reward_is_its_endless_sum(terminates, value, n_steps):
     """TD(0) contracts by at most .9 an iteration: .9^110 times 10 is below 1e-4.
 
     Rollouts of 4 steps cut the episodes of 5 at each of their places.

@@ -48,7 +48,8 @@ def test_the_default_has_two_layers_of_64():
     assert mlp_policy(LINE, act).n_params == mlp_policy(LINE, act, (64, 64)).n_params
 
 
-def test_a_policy_over_a_box_begins_with_unit_standard_deviations():
+def test_a_policy_over_a_box_begins_with_unit_deviations():
+    """A policy over a box begins with unit standard deviations."""
     policy = mlp_policy(LINE, spaces.Box(-1, 1, (2,)), (4,))
     theta = policy.init(np.random.default_rng(0))
     np.testing.assert_array_equal(theta[-2:], 0.0)
@@ -73,7 +74,8 @@ OBSERVATIONS = {
 
 
 @pytest.mark.parametrize("kind", OBSERVATIONS)
-def test_an_observation_space_that_is_no_box_is_refused_with_its_wrapper(kind):
+def test_observations_of_no_box_are_refused_with_the_wrapper(kind):
+    """An observation space that is no box is refused with its wrapper."""
     with pytest.raises(TypeError, match=FLAT_OBS.format(kind)):
         observation_size(OBSERVATIONS[kind])
     with pytest.raises(TypeError, match=FLAT_OBS.format(kind)):
@@ -100,7 +102,8 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize(("space", "message"), ACTIONS.values(), ids=ACTIONS)
-def test_an_action_space_that_is_neither_is_refused_with_its_wrapper(space, message):
+def test_an_unsupported_action_space_names_the_wrapper(space, message):
+    """An action space that is neither is refused with its wrapper."""
     with pytest.raises(TypeError, match=message):
         mlp_policy(LINE, space)
 
@@ -114,7 +117,8 @@ NO_VECTOR = {
 
 
 @pytest.mark.parametrize("kind", NO_VECTOR)
-def test_a_space_that_does_not_flatten_is_refused_without_a_wrapper(kind):
+def test_a_space_that_does_not_flatten_has_no_wrapper(kind):
+    """A space that does not flatten is refused without a wrapper."""
     message = f"got {kind}: its elements differ in size, and no wrapper makes a vector of them$"
     with pytest.raises(TypeError, match="the observation space .* " + message):
         mlp_policy(NO_VECTOR[kind], spaces.Discrete(2))

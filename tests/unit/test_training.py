@@ -32,7 +32,8 @@ def same_records(one, other):
 
 @every_method
 @every_environment
-def test_the_same_seed_gives_the_same_records_and_another_one_others(env, method):
+def test_the_same_seed_gives_the_same_records(env, method):
+    """The same seed gives the same records and another one others."""
     one, again, other = (
         list(train(env, method, seed=seed, total_steps=480, **SMALL)) for seed in (3, 3, 4)
     )
@@ -43,7 +44,7 @@ def test_the_same_seed_gives_the_same_records_and_another_one_others(env, method
 
 @every_method
 @every_environment
-def test_records_count_steps_and_episodes_and_say_how_the_step_went(env, method):
+def test_records_count_steps_and_episodes(env, method):
     """A Pendulum's episode has 200 steps: four iterations of 60 end the first one in each."""
     records = list(train(env, method, seed=0, total_steps=450, **SMALL))
     assert [r.iteration for r in records] == [1, 2, 3, 4]
@@ -82,7 +83,8 @@ def test_the_methods_make_different_steps_of_the_same_rollout(method):
     assert length > 0
 
 
-def test_train_is_an_iterator_that_does_nothing_before_it_is_asked(monkeypatch):
+def test_train_does_nothing_before_it_is_asked(monkeypatch):
+    """Train is an iterator that does nothing before it is asked."""
     calls = []
     plain = Run.step
     monkeypatch.setattr(Run, "step", lambda run: calls.append(1) or plain(run))
@@ -333,7 +335,8 @@ def test_cart_poles_stay_up_longer_after_training(method, least):
     assert returns[-1] > least
 
 
-def test_a_new_run_does_not_replace_a_checkpoint_that_it_was_not_told_to_resume(tmp_path):
+def test_a_new_run_does_not_replace_a_checkpoint(tmp_path):
+    """A new run does not replace a checkpoint that it was not told to resume."""
     next(train("CartPole-v1", seed=0, total_steps=120, directory=tmp_path, **SMALL))
     before = (tmp_path / "checkpoint.json").read_bytes()
     with pytest.raises(ValueError, match="holds a checkpoint"):

@@ -71,7 +71,7 @@ def test_a_constant_that_all_targets_gain_is_met_without_a_round():
 
 
 @pytest.mark.parametrize("unit", [1e-8, 1e-4, 1.0, 1e4])
-def test_the_first_value_is_zero_and_the_unit_of_the_targets_does_not_matter(unit):
+def test_the_first_value_is_zero_in_any_unit(unit):
     """Down to targets whose deviation is the floor of the scale, 1e-6."""
     baseline, targets = Baseline(MLP(3, (8,), 1), damping=0.01), TARGETS["bent"]
     params = baseline.init(np.random.default_rng(0))
@@ -126,7 +126,8 @@ def test_one_round_is_the_damped_gauss_newton_step():
     np.testing.assert_allclose(fitted[:-2], net + step, atol=1e-8)
 
 
-def test_a_step_that_overshoots_is_halved_and_one_that_never_helps_is_left_out(monkeypatch):
+def test_a_step_that_overshoots_is_halved_or_left_out(monkeypatch):
+    """A step that overshoots is halved and one that never helps is left out."""
     baseline = Baseline(MLP(3, (), 1), damping=1e-9, rounds=1)
     params, targets = moved(baseline, OBS), TARGETS["linear"]
     exact = baseline.fit(params, OBS, targets)
@@ -154,7 +155,7 @@ def lengthened(factor):
 
 @pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_new_shift_and_scale_leave_the_predictions_as_they_were(targets, dtype):
+def test_a_new_shift_and_scale_leave_the_predictions(targets, dtype):
     """Up to rounding at the size of the numbers that cancel: shifts, and predictions."""
     baseline = Baseline(MLP(3, (8,), 1))
     params = moved(baseline, OBS, dtype=dtype)
@@ -191,7 +192,8 @@ def test_the_first_value_is_nearly_zero_everywhere():
     assert np.abs(baseline.predict(params, OBS)).max() < 0.1
 
 
-def test_float32_stays_float32_and_the_parameters_are_not_written_to():
+def test_float32_stays_float32_and_nothing_is_overwritten():
+    """Float32 stays float32 and the parameters are not written to."""
     baseline = Baseline(MLP(3, (8,), 1))
     params = moved(baseline, OBS, dtype=np.float32)
     kept = params.copy()
