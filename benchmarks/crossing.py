@@ -1,4 +1,4 @@
-"""Measure where forming the Fisher matrix stops being worth it (chapter 6 of the book).
+"""Measure where forming the Fisher matrix stops being worth it (chapter 8 of the book).
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/crossing.py [--largest-dense 10000]
 
@@ -7,7 +7,7 @@ seconds of processor time for one Fisher-vector product; for conjugate gradients
 with damping 0.1 and down to a residual of 1e-8 with damping 0.1 and 0.001; and for the dense
 route: forming F + damping I, then solving with it. Beside the seconds: the largest eigenvalue of
 F, the iterations, and how far ten of them get, in the norm of F + damping I. Writes
-book/data/crossing.json, which chapter 6 reads. The whole takes about four minutes and, for the
+book/data/crossing.json, which chapter 8 reads. The whole takes about four minutes and, for the
 largest matrix, 4 GB; beyond it the dense route is not run, and the reference is the solution of
 conjugate gradients.
 """

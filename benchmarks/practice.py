@@ -1,4 +1,4 @@
-"""Train what chapter 9 of the book reports, and store it in book/data/practice/.
+"""Train what chapter 12 of the book reports, and store it in book/data/practice/.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/practice.py [--only cartpole acrobot ...] [--workers 2]
         (all groups but cartpole, pendulum, acrobot and policy need the extra `mujoco`)

@@ -59,7 +59,7 @@ class Study:
 
 STUDIES = {
     "budget": Study(
-        "08_sampling",
+        "10_sampling",
         "left",
         tuple(
             {"epsilon": epsilon, "n": n}
@@ -68,7 +68,7 @@ STUDIES = {
         ),
         range(100),
     ),
-    "fresh_rows": Study("09_in_practice", "spent_twice", ({"epsilon": 0.01},), range(20)),
+    "fresh_rows": Study("12_in_practice", "spent_twice", ({"epsilon": 0.01},), range(20)),
 }
 
 

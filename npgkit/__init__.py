@@ -1,6 +1,6 @@
 """npgkit: the natural policy gradient, from a step on the plane to a trust region.
 
-The package behind the book. Its modules are the mathematics of chapters 1 to 7 and 10 and need
+The package behind the book. Its modules are the mathematics of chapters 1 to 9 and need
 NumPy alone:
 
     batch, mdp, networks, distributions, cg  ->  policy  ->  objectives, fisher

@@ -33,7 +33,7 @@ def stationary(P_pi: np.ndarray) -> np.ndarray:
 
     Raises `ValueError` if P_pi is not square, its rows are not distributions, or the chain has more
     than one closed class, so that the share of time depends on the start.
-    Implements: eq. (eq-stationary), chapter 10.
+    Implements: eq. (eq-stationary), chapter 7.
     """
     P = as_distribution("P_pi", P_pi, ("S", "S"))
     S = len(P)
@@ -51,7 +51,7 @@ def average_reward(mdp: MDP, pi: np.ndarray) -> float:
 
     Raises `ValueError` if `pi` is not (S, A), its rows are not distributions, or its chain has more
     than one closed class.
-    Implements: eq. (eq-average-reward), chapter 10.
+    Implements: eq. (eq-average-reward), chapter 7.
     """
     pi, P_pi, R_pi = chain(mdp, pi)
     return float(stationary(P_pi) @ R_pi)
@@ -65,7 +65,7 @@ def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     chain is periodic the sum oscillates, and h(s) is its average over the number of steps.)
 
     Raises `ValueError` as `average_reward` does.
-    Implements: eq. (eq-poisson), chapter 10.
+    Implements: eq. (eq-poisson), chapter 7.
     """
     pi, P_pi, R_pi = chain(mdp, pi)
     return _differential(mdp, P_pi, R_pi, stationary(P_pi))
@@ -80,7 +80,7 @@ def average_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
 
     Raises `ValueError` if theta or the policy does not fit the MDP, or the chain has more than one
     closed class.
-    Implements: eq. (eq-average-gradient), chapter 10.
+    Implements: eq. (eq-average-gradient), chapter 7.
     """
     pi, P_pi, R_pi = chain(mdp, table_of(policy, theta, mdp))
     rho = stationary(P_pi)

@@ -143,7 +143,7 @@ def conjugate_gradient(
 
     Notes
     -----
-    Implements: eq. (eq-cg), chapter 6. Source: Hestenes and Stiefel (1952); Shewchuk (1994).
+    Implements: eq. (eq-cg), chapter 8. Source: Hestenes and Stiefel (1952); Shewchuk (1994).
     """
     b = as_floats("b", b, ("n",))
     A_times, M_times = _product("A", A, len(b)), _product("M", M, len(b))

@@ -72,7 +72,7 @@ def trust_region_step(
 
     Notes
     -----
-    Implements: eq. (eq-line-search), chapter 7. Source: Schulman et al. (2015).
+    Implements: eq. (eq-line-search), chapter 9. Source: Schulman et al. (2015).
     """
     epsilon = as_scalar("epsilon", epsilon, above=0.0)
     backtrack = as_scalar("backtrack", backtrack, above=0.0, below=1.0)

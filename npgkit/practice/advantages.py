@@ -38,7 +38,7 @@ def gae(
 
     Raises `ValueError` if shapes differ, an entry is not finite, or an end is neither 0 nor 1; and
     if the advantages overflow.
-    Implements: eq. (eq-gae), chapter 8. Source: Schulman et al. (2016).
+    Implements: eq. (eq-gae), chapter 10. Source: Schulman et al. (2016).
     """
     rew = as_floats("rew", rew, ("T", "E"))
     values = as_floats("values", values, rew.shape)

@@ -1,4 +1,4 @@
-"""The results that chapter 9 reads: whole, of the program beside them, and repeatable."""
+"""The results that chapter 12 reads: whole, of the program beside them, and repeatable."""
 
 from __future__ import annotations
 

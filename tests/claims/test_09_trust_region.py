@@ -1,4 +1,4 @@
-"""Chapter 7: the gap of the surrogate, its bounds, the line search, and the ledger's slopes."""
+"""Chapter 9: the gap of the surrogate, its bounds, the line search, and the ledger's slopes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 9: the interquartile mean, what the line search spends, and the scale of the rewards."""
+"""Chapter 12: the interquartile mean, what the line search spends, and the scale of the rewards."""
 
 from __future__ import annotations
 

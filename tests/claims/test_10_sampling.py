@@ -1,4 +1,4 @@
-"""Chapter 8: from expectations to a batch, what it costs in noise and bias, and what it buys."""
+"""Chapter 10: from expectations to a batch, what it costs in noise and bias, and what it buys."""
 
 from __future__ import annotations
 

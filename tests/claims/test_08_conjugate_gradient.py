@@ -1,4 +1,4 @@
-"""Chapter 6: products with F, conjugate gradients, their rate, what stopping and damping cost."""
+"""Chapter 8: products with F, conjugate gradients, their rate, what stopping and damping cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 10: the published two-state result rebuilt, and each of its claims measured."""
+"""Chapter 7: the published two-state result rebuilt, and each of its claims measured."""
 
 from __future__ import annotations
 
