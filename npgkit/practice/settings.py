@@ -104,6 +104,7 @@ PER_KIND: dict[str, dict[str, Any]] = {
 PER_ENVIRONMENT: dict[str, dict[str, Any]] = {
     # Its vector environment steps 32 poles as fast as 4.
     "CartPole-v1": {"n_envs": 32, "n_steps": 64},
+    "Acrobot-v1": {"epsilon": 0.02},
     "Pendulum-v1": {**_LIGHT, "n_envs": 8, "n_steps": 256},
     "InvertedPendulum-v5": _LIGHT,
     # A farther horizon, so that a fall costs more than a fast step earns; more damping, because a
