@@ -1,4 +1,4 @@
-"""Train what chapter 12 of the book reports, and store it in book/data/practice/.
+"""Train what the chapter on practice reports, and store it in book/data/practice/.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/practice.py [--only cartpole acrobot ...] [--workers 2]
         (all groups but cartpole, pendulum, acrobot and policy need the extra `mujoco`)
@@ -10,8 +10,10 @@ command, the versions and the machine. Finished runs are kept in --runs, so that
 group continues where it stopped; a group is written when all of its runs are finished. `policy`
 stores one trained policy, for the film.
 
-The plain gradient has no epsilon. In each environment it gets the best of four step sizes, by the
-mean return of the curve's last quarter over two seeds that are used for nothing else.
+Each arm of a comparison has one knob, how far a step goes, and each gets the same budget to set it:
+four values, each four times the one before, on two seeds that are used for nothing else, at full
+length. The best mean return over all steps is chosen, so that speed and level count, and what was
+tried is stored beside the runs.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import re
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,24 +41,31 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from benchmarks.adam import adam_job  # noqa: E402
 from benchmarks.report import machine  # noqa: E402
 from npgkit import Result, run_experiment  # noqa: E402
-from npgkit.practice.results import FAILED  # noqa: E402
+from npgkit.practice.results import (  # noqa: E402
+    FAILED,
+    kind_of_config,
+    returns_at,
+    store,
+    stored,
+)
 from npgkit.practice.run import Run  # noqa: E402
 from npgkit.practice.settings import settings_for  # noqa: E402
 
 PLACE = ROOT / "book" / "data" / "practice"
-ALPHAS = (0.1, 0.4, 1.6, 6.4)
-ALPHA_SEEDS = (100, 101)
+SEEDS = range(500, 510)
+TUNING_SEEDS = (100, 101)
 EPSILONS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 SWIMMER_EPSILONS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05)
-ENVIRONMENTS = {  # group: id, steps, seeds
-    "cartpole": ("CartPole-v1", 100_000, range(10)),
-    "pendulum": ("Pendulum-v1", 100_000, range(10)),
-    "acrobot": ("Acrobot-v1", 100_000, range(10)),
-    "invertedpendulum": ("InvertedPendulum-v5", 100_000, range(5)),
-    "swimmer": ("Swimmer-v5", 200_000, range(5)),
-    "hopper": ("Hopper-v5", 300_000, range(5)),
+ENVIRONMENTS = {  # group: id, steps
+    "cartpole": ("CartPole-v1", 100_000),
+    "pendulum": ("Pendulum-v1", 100_000),
+    "acrobot": ("Acrobot-v1", 100_000),
+    "invertedpendulum": ("InvertedPendulum-v5", 100_000),
+    "swimmer": ("Swimmer-v5", 200_000),
+    "hopper": ("Hopper-v5", 300_000),
 }
 ABLATED = {
     "CartPole-v1": 60_000, "Acrobot-v1": 100_000, "Pendulum-v1": 100_000,
@@ -66,20 +75,44 @@ OTHERS = ("epsilon", "ablation", "policy")
 Configs = dict[str, dict[str, Any]]
 
 
-def step_sizes(group: str) -> Configs:
-    """The plain gradient with each of `ALPHAS`, for half as long as the group's runs."""
-    env, steps, _ = ENVIRONMENTS[group]
-    common = {"env": env, "method": "vpg", "total_steps": steps // 2, "eval_episodes": 0}
-    return {f"alpha={alpha:g}": {**common, "alpha": alpha} for alpha in ALPHAS}
+@dataclass(frozen=True)
+class Arm:
+    """A method and its knob; of epsilon, `values` are multiples of the environment's own."""
+
+    method: dict[str, Any]
+    knob: str
+    values: tuple[float, ...]
 
 
-def methods(group: str, alpha: float) -> Configs:
-    env, steps, _ = ENVIRONMENTS[group]
-    common = {"env": env, "total_steps": steps}
+RADII = (0.25, 1.0, 4.0, 16.0)
+ARMS = {
+    "trpo": Arm({"method": "trpo"}, "epsilon", RADII),
+    "npg": Arm({"method": "npg"}, "epsilon", RADII),
+    "one product": Arm({"method": "trpo", "cg_iterations": 1}, "epsilon", RADII),
+    "vpg": Arm({"method": "vpg"}, "alpha", (0.1, 0.4, 1.6, 6.4)),
+    "adam": Arm({"method": "vpg", "optimizer": "adam"}, "alpha", (0.002, 0.008, 0.032, 0.128)),
+}
+
+
+def attempts(group: str) -> Configs:
+    """Each arm with each value of its knob."""
+    env, steps = ENVIRONMENTS[group]
+    own = settings_for(env).epsilon
     return {
-        "trpo": {**common, "method": "trpo"},
-        "vpg": {**common, "method": "vpg", "alpha": alpha},
-        "npg": {**common, "method": "npg"},
+        f"{name} {arm.knob}={value:g}": {
+            "env": env, "total_steps": steps, "eval_episodes": 0, **arm.method, arm.knob: value,
+        }
+        for name, arm in ARMS.items()
+        for value in (v * own if arm.knob == "epsilon" else v for v in arm.values)
+    }  # fmt: skip
+
+
+def methods(group: str, chosen: dict[str, float]) -> Configs:
+    """Each arm with the value chosen for its knob."""
+    env, steps = ENVIRONMENTS[group]
+    return {
+        name: {"env": env, "total_steps": steps, **arm.method, arm.knob: chosen[name]}
+        for name, arm in ARMS.items()
     }
 
 
@@ -120,20 +153,58 @@ def settings_by_environment(configs: Configs) -> dict[str, Any]:
     return {env: asdict(settings_for(env)) for env in sorted({c["env"] for c in configs.values()})}
 
 
-def last_quarter(result: Result) -> float:
-    """The mean training return of the curve's last quarter; minus infinity for a failed run."""
+def mean_return(result: Result, steps: int) -> float:
+    """The mean training return over all steps; minus infinity if the run failed."""
     if result.status == FAILED or not result.curve:
         return -math.inf
-    steps, returns = np.array(result.curve).T
-    return float(returns[steps > 0.75 * steps[-1]].mean())
+    return float(returns_at(result.curve, np.linspace(0, steps, 401)).mean())
 
 
-def best_alpha(results: Iterable[Result]) -> tuple[float, dict[str, float]]:
-    scores: dict[str, list[float]] = {}
-    for result in results:
-        scores.setdefault(result.name, []).append(last_quarter(result))
-    means = {name: float(np.mean(values)) for name, values in scores.items()}
-    return float(max(means, key=means.__getitem__).removeprefix("alpha=")), means
+def tried(configs: Configs, results: Iterable[Result]) -> list[dict[str, Any]]:
+    """What each attempt gave, seed by seed: its score, and the median KL of its updates."""
+    found = {(r.name, r.seed): r for r in results}
+    rows = []
+    for name, config in configs.items():
+        own = [found[name, seed] for seed in TUNING_SEEDS]
+        knob = next(knob for knob in ("epsilon", "alpha") if knob in config)
+        rows.append(
+            {
+                "arm": name.rpartition(" ")[0],
+                knob: config[knob],
+                "scores": [mean_return(r, config["total_steps"]) for r in own],
+                "kls": [float(np.median(r.kls)) for r in own],
+            }
+        )
+    return rows
+
+
+def best(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The value of each arm's knob with the best mean score; of equal ones the first."""
+    chosen = {}
+    for name, arm in ARMS.items():
+        own = [row for row in rows if row["arm"] == name]
+        chosen[name] = max(own, key=lambda row: float(np.mean(row["scores"])))[arm.knob]
+    return chosen
+
+
+def run_all(
+    configs: Configs, seeds: Iterable[int], pool: ProcessPoolExecutor, place: Path
+) -> list[Result]:
+    """`npgkit.run_experiment`, with Adam's configurations as jobs of their own beside it."""
+    seeds = list(seeds)
+    ours = {name: c for name, c in configs.items() if "optimizer" not in c}
+    adams = {name: {"eval_episodes": 20, **c} for name, c in configs.items() if "optimizer" in c}
+    jobs = [(name, seed) for name in adams for seed in seeds]
+    place.mkdir(parents=True, exist_ok=True)
+    kept = {job: stored(place, *job, adams[job[0]]) for job in jobs}
+    waiting = [job for job in jobs if kept[job] is None]
+    futures = [pool.submit(adam_job, name, adams[name], seed) for name, seed in waiting]
+    results = run_experiment(ours, seeds, executor=pool, directory=place)
+    for (name, seed), future in zip(waiting, futures, strict=True):
+        kept[name, seed] = future.result()
+        store(place, kept[name, seed], adams[name], kind_of_config(adams[name]))
+    found = {(r.name, r.seed): r for r in [*results, *kept.values()]}
+    return [found[name, seed] for name in configs for seed in seeds]
 
 
 def short(value: Any) -> Any:
@@ -190,6 +261,7 @@ def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
             "curve": [[steps, short(value)] for steps, value in r.curve],
             "kls": short(r.kls),
             "evaluation": short(r.evaluation),
+            "sampled": short(r.sampled),
         }
         for r in results
     ]
@@ -225,30 +297,27 @@ def main() -> None:
             if group == "policy":
                 policy()
             elif group in OTHERS:
-                configs, seeds = (epsilons if group == "epsilon" else ablations)(), range(5)
-                results = run_experiment(configs, seeds, executor=pool, directory=place)
+                configs = (epsilons if group == "epsilon" else ablations)()
+                results = run_all(configs, SEEDS, pool, place)
                 content = {
                     "settings": settings_by_environment(configs),
-                    "configs": configs, "seeds": list(seeds), "runs": rows(results),
+                    "configs": configs, "seeds": list(SEEDS), "runs": rows(results),
                 }  # fmt: skip
                 write(group, content)
             else:
-                sizes = step_sizes(group)
-                found = run_experiment(sizes, ALPHA_SEEDS, executor=pool, directory=place)
-                alpha, scores = best_alpha(found)
-                print(group, alpha, scores, flush=True)
-                configs, seeds = methods(group, alpha), ENVIRONMENTS[group][2]
-                results = run_experiment(configs, seeds, executor=pool, directory=place)
+                sizes = attempts(group)
+                tuning = tried(sizes, run_all(sizes, TUNING_SEEDS, pool, place))
+                chosen = best(tuning)
+                print(group, chosen, flush=True)
+                configs = methods(group, chosen)
+                results = run_all(configs, SEEDS, pool, place)
                 content = {
                     "settings": asdict(settings_for(ENVIRONMENTS[group][0])),
                     "configs": configs,
-                    "seeds": list(seeds),
-                    "step_sizes": {
-                        "alpha": alpha, "scores": short(scores), "seeds": list(ALPHA_SEEDS),
-                        "total_steps": sizes[f"alpha={alpha:g}"]["total_steps"],
-                    },
+                    "seeds": list(SEEDS),
+                    "tuning": {"seeds": list(TUNING_SEEDS), "tried": short(tuning)},
                     "runs": rows(results),
-                }  # fmt: skip
+                }
                 write(group, content)
 
 

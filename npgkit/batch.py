@@ -35,6 +35,10 @@ class Batch:
         Probabilities of the rows; 1/n each when left out.
     logp : array (n,), optional
         log pi(act|obs) under the policy that made the batch; `surrogate` needs it.
+    outputs : array (n, n_outputs), optional
+        The distribution's parameters under the policy that made the batch, where that is not the
+        policy at the theta that a step begins from. A step's KL and gain are measured from there;
+        its direction is that of rows drawn at theta.
 
     Raises
     ------
@@ -52,6 +56,7 @@ class Batch:
     adv: np.ndarray
     weights: np.ndarray = None  # type: ignore[assignment]  # filled in below
     logp: np.ndarray | None = None
+    outputs: np.ndarray | None = None
 
     @quiet
     def __post_init__(self) -> None:
@@ -66,6 +71,9 @@ class Batch:
             "adv": adv,
             "weights": as_distribution("weights", weights, (n,)),
             "logp": None if self.logp is None else as_floats("logp", self.logp, (n,)),
+            "outputs": None
+            if self.outputs is None
+            else as_floats("outputs", self.outputs, (n, "n_outputs")),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)

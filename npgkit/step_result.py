@@ -16,6 +16,7 @@ from .floating import coarsest_eps
 from .networks import Linearization
 from .objectives import gradient_at, mean_kl_of_outputs, output_gradient, surrogate_gain_of_outputs
 from .policy import Policy
+from .validation import as_floats
 
 
 class Reason(StrEnum):
@@ -125,6 +126,7 @@ class Start:
     linearized: Linearization
     g: np.ndarray
     eps: float
+    kl_direction: str
 
     @classmethod
     def of(
@@ -134,17 +136,26 @@ class Start:
         batch: Batch,
         *,
         dtype: type[np.float64] | None = None,
+        kl_direction: str = "new||old",
     ) -> Start:
         """Check theta and linearize; g has the precision of theta, or of `dtype`.
 
         `eps` is the machine epsilon of the least precise of theta and the batch, as they came.
+        Raises `ValueError` if the batch's outputs are not as many as the policy's.
         """
         theta = policy.as_theta("theta", theta)
-        eps = coarsest_eps(theta, batch.adv, batch.weights, batch.logp)
+        if batch.outputs is not None:
+            as_floats("batch.outputs", batch.outputs, (len(batch), policy.network.n_outputs))
+        eps = coarsest_eps(theta, batch.adv, batch.weights, batch.logp, batch.outputs)
         theta = theta.astype(dtype or theta.dtype, copy=False)
         linearized = policy.linearize(theta, batch.obs)
         g = gradient_at(policy, linearized, batch).astype(theta.dtype, copy=False)
-        return cls(policy, theta, batch, linearized, g, eps)
+        return cls(policy, theta, batch, linearized, g, eps, kl_direction)
+
+    @property
+    def old(self) -> np.ndarray:
+        """The outputs of the policy that made the batch: at theta, unless the batch says others."""
+        return self.linearized.out if self.batch.outputs is None else self.batch.outputs
 
     def refuse_gradient(self) -> Step | None:
         """Return the refused step if norm(g) is zero or not finite; None if g can be used."""
@@ -167,16 +178,16 @@ class Start:
         moved = np.linalg.norm(self.linearized.jvp(g / norm))
         return bool(norm <= 64 * self.eps * moved * np.linalg.norm(pulled))
 
-    def measure(self, new: np.ndarray, kl_direction: str) -> tuple[float, float | None]:
-        """Return the mean KL between `new` and theta, and the surrogate's gain (None without logp).
+    def measure(self, new: np.ndarray) -> tuple[float, float | None]:
+        """Return the mean KL from the old policy, and the surrogate's gain (None without logp).
 
         The gain is NaN where `new` gives an action of the batch a log-probability that is not
         finite: its ratio may be a zero that looks harmless, but the surrogate is flat there.
         Raises `ValueError` where a map of coordinates is not defined at `new`.
         """
-        policy, batch, old = self.policy, self.batch, self.linearized.out
+        policy, batch, old = self.policy, self.batch, self.old
         out = policy.linearize(new, batch.obs).out
-        kl = mean_kl_of_outputs(policy, out, old, batch, kl_direction)
+        kl = mean_kl_of_outputs(policy, out, old, batch, self.kl_direction)
         if not np.isfinite(policy.distribution.logp(out, batch.act)).all():
             return kl, np.nan
         if batch.logp is None:
@@ -188,7 +199,6 @@ class Start:
         direction: np.ndarray,
         alpha: float,
         *,
-        kl_direction: str = "new||old",
         cg: CGResult | None = None,
         multiplier: float | None = None,
         kkt_residual: float | None = None,
@@ -198,7 +208,7 @@ class Start:
         if not np.isfinite(new).all():
             return self.refuse(direction, Reason.STEP_NOT_FINITE, cg)
         try:
-            kl, gain = self.measure(new, kl_direction)
+            kl, gain = self.measure(new)
         except ValueError as error:
             return self.refuse(direction, Reason.NO_POLICY.format(error=error), cg)
         predicted_gain = float(self.g @ (new - self.theta))
@@ -231,5 +241,8 @@ class Start:
         trials: tuple[Trial, ...] = (),
     ) -> Step:
         """Return the step that leaves theta where it is, and why."""
-        theta = self.theta
-        return Step(theta, theta.copy(), direction, 0.0, 0.0, 0.0, 0.0, False, reason, cg, trials)
+        theta, kl = self.theta, 0.0
+        if self.batch.outputs is not None:  # theta is not the policy that acted
+            out = self.linearized.out
+            kl = mean_kl_of_outputs(self.policy, out, self.old, self.batch, self.kl_direction)
+        return Step(theta, theta.copy(), direction, 0.0, kl, 0.0, 0.0, False, reason, cg, trials)

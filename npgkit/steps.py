@@ -157,7 +157,8 @@ def kl_step(
     Raises
     ------
     ValueError
-        On bad arrays, epsilon <= 0, or an unknown direction.
+        On bad arrays, epsilon <= 0, an unknown direction, or a batch with `outputs`: the ball is
+        that around theta.
 
     Notes
     -----
@@ -165,7 +166,9 @@ def kl_step(
     """
     epsilon = as_scalar("epsilon", epsilon, above=0.0)
     kl_direction = as_choice("direction", direction, DIRECTIONS)
-    start = Start.of(policy, theta, batch, dtype=np.float64)
+    if batch.outputs is not None:
+        raise ValueError("batch.outputs must be left out; the KL ball of kl_step is around theta")
+    start = Start.of(policy, theta, batch, dtype=np.float64, kl_direction=kl_direction)
     linearized, theta, g = start.linearized, start.theta, start.g
     if refused := start.refuse_gradient():
         return refused
@@ -187,7 +190,6 @@ def kl_step(
     return start.accept(
         root @ found.z,
         1.0,
-        kl_direction=kl_direction,
         multiplier=found.multiplier,
         kkt_residual=found.kkt_residual,
     )

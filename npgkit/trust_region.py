@@ -81,7 +81,7 @@ def trust_region_step(
     kl_direction = as_choice("direction", direction, DIRECTIONS)
     if batch.logp is None:
         raise ValueError("batch.logp is missing; the surrogate needs log pi_old(act|obs)")
-    start = Start.of(policy, theta, batch)
+    start = Start.of(policy, theta, batch, kl_direction=kl_direction)
     F = FisherOperator(policy, start.theta, batch, damping, linearized=start.linearized)
     if refused := start.refuse_gradient():
         return refused
@@ -95,7 +95,7 @@ def trust_region_step(
     trials: list[Trial] = []
     for j in range(max_backtracks + 1):
         alpha = float(np.sqrt(2 * epsilon / xFx)) * backtrack**j
-        step = start.accept(x, alpha, kl_direction=kl_direction, cg=cg)
+        step = start.accept(x, alpha, cg=cg)
         trials.append(_judge(step, alpha, epsilon))
         if trials[-1].accepted:
             return replace(step, trials=tuple(trials))

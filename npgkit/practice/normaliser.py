@@ -1,12 +1,20 @@
 """Observations on one scale: the running mean and variance of each entry.
 
 The policy and the baseline read z = (obs - m) / s, cut at `CLIP` standard deviations, where m and
-s are the mean and the standard deviation of all observations so far.
+s are a running mean and standard deviation of the observations.
+
+When m and s move, the same weights are another policy. In the first updates that alone can cost
+more than a trust region allows. It could be undone in the first layer, W' = diag(s'/s) W and
+b' = b + ((m' - m)/s) W, which is the same function of the observations; but then the layer's
+weights grow with s and its units saturate, which the normalisation is there to prevent. So the
+moments in use follow those of all observations only as far as the trust region has room for:
+`follow` moves them until the policy's mean KL reaches `SHARE` of epsilon, and the step that comes
+next is measured from the policy that acted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +25,12 @@ CLIP = 10.0
 
 LEAST_VARIANCE = 1e-8
 """Added to each variance, so that an entry that never varied is not divided by zero."""
+
+SHARE = 1 / 16
+"""How much of epsilon a change of the moments may cost: a quarter of the region's radius."""
+
+HALVINGS = 10
+"""How often the way to the new moments is halved before they stay where they are."""
 
 BLOCK = 2**18
 """At most so many entries are converted to float64 at a time."""
@@ -71,6 +85,25 @@ class Normaliser:
             mean = mean + apart * n / total
             count = total
         return Normaliser(count, mean, var)
+
+    def between(self, other: Normaliser, share: float) -> Normaliser:
+        """Return the moments that lie the given share of the way to another's."""
+        mean = self.mean + share * (other.mean - self.mean)
+        return Normaliser(other.count, mean, self.var + share * (other.var - self.var))
+
+
+def follow(
+    used: Normaliser, seen: Normaliser, kl: Callable[[Normaliser], float], most: float
+) -> Normaliser:
+    """Return the moments on the way from `used` to `seen` whose change of the policy costs little.
+
+    The whole way, or the first of its half, quarter, ... with kl(moments) <= most; `used` if none.
+    """
+    for halvings in range(HALVINGS + 1):
+        moved = used.between(seen, 0.5**halvings)
+        if kl(moved) <= most:
+            return moved
+    return used
 
 
 def _blocks(obs: np.ndarray) -> Iterator[slice]:

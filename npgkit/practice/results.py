@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import checkpoint
 from .settings import NAMES, difference, kind_of, settings_from, settings_of
 
@@ -53,6 +55,16 @@ class Result:
     error: str
     cpu_seconds: float
     sampled: Sequence[float] = ()
+
+
+def returns_at(curve: Sequence[Sequence[float]], steps: np.ndarray) -> np.ndarray:
+    """Return the training return of a curve at environment steps (n,).
+
+    Linear between its points, constant beyond the first and the last. The mean over evenly spaced
+    steps weighs each step of the environment alike, whenever episodes ended.
+    """
+    at, returns = np.array(curve, float).T
+    return np.interp(steps, at, returns)
 
 
 LONGEST = 200

@@ -1,8 +1,8 @@
 """One training run: collect, estimate advantages, step, fit the baseline, again.
 
-One iteration, in this order: T steps in E environments; values and advantages by the baseline that
-did not see them; one step of the policy; then the baseline and the statistics of the observations
-learn from the same data.
+One iteration, in this order: T steps in E environments; the moments of the observations follow,
+within a share of the trust region; values and advantages by the baseline that did not see the
+rewards; one step of the policy, measured from the policy that acted; then the baseline's fit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from npgkit.validation import as_choice, as_count
 from .advantages import gae
 from .agent import Agent
 from .environments import make_pool
-from .normaliser import Normaliser
+from .normaliser import SHARE, Normaliser, follow
 from .rollout import Rollout, Running, collect
 from .settings import Environment, Settings
 from .spaces import mlp_policy
@@ -46,7 +46,8 @@ class Iteration:
     mean_return : float
         Mean undiscounted return of the episodes that ended in the iteration; NaN if none did.
     kl, surrogate_gain, alpha : float
-        Of the policy's step; 0 where it was refused.
+        Of the step: kl from the policy that acted in the iteration to the one that acts in the
+        next. Where the step was refused, gain and alpha are 0, and kl is what the moments cost.
     trials : int
         Trials of the line search.
     reason : str
@@ -112,7 +113,8 @@ class Run:
         )
         self.theta = self.policy.init(start).astype(np.float32)
         self.value_params = self.baseline.init(start).astype(np.float32)
-        self.normaliser = Normaliser.unseen(size)
+        self.seen = Normaliser.unseen(size)  # of all observations
+        self.normaliser = self.seen  # in use
         self.running = Running(settings.n_envs)
         self.iteration = self.env_steps = self.episodes = 0
 
@@ -122,16 +124,16 @@ class Run:
             self.pool, self.policy, self.theta, self.settings.n_steps, self.rng,
             normalise_obs=self.normalise_obs, running=self.running,
         )  # fmt: skip
-        seen = rollout.rows(rollout.obs)
-        obs = self.normalise_obs(seen)
+        rows = rollout.rows(rollout.obs)
+        acted = self.policy.linearize(self.theta, self.normalise_obs(rows)).out
+        self._follow(rows, acted)
+        obs = self.normalise_obs(rows)
         values, adv = self._advantages(rollout, obs)
-        out = self.policy.linearize(self.theta, obs).out
-        step = self._improve(self._batch(rollout, obs, adv, out))
+        step = self._improve(self._batch(rollout, obs, adv, acted))
 
         self.theta = step.theta
         targets = (adv + values).ravel()
         self.value_params = self.baseline.fit(self.value_params, obs, targets)
-        self.normaliser = self.normaliser.updated(seen)
         self.iteration += 1
         self.env_steps += rollout.rew.size
         self.episodes += len(rollout.returns)
@@ -146,7 +148,7 @@ class Run:
             alpha=step.alpha,
             trials=len(step.trials),
             reason=str(step.reason),
-            entropy=float(self.policy.distribution.entropy(out).mean()),
+            entropy=float(self.policy.distribution.entropy(acted).mean()),
             explained=float(1 - adv.var() / spread) if spread > 0 else 0.0,
         )
 
@@ -173,6 +175,19 @@ class Run:
         """Close the environments."""
         self.pool.close()
 
+    def _follow(self, rows: np.ndarray, acted: np.ndarray) -> None:
+        """Count the observations in; let the moments in use follow within a share of epsilon."""
+        self.seen = self.seen.updated(rows)
+        if not self.settings.normalise:
+            return
+
+        def kl(moved: Normaliser) -> float:
+            out = self.policy.linearize(self.theta, moved(rows)).out
+            return float(self.policy.distribution.kl(out, acted).mean())
+
+        most = SHARE * self.settings.epsilon
+        self.normaliser = follow(self.normaliser, self.seen, kl, most)
+
     def _advantages(self, rollout: Rollout, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """V of the observations and the advantages of the actions, each (T, E)."""
         shape = rollout.rew.shape
@@ -188,10 +203,12 @@ class Run:
             gamma=self.settings.gamma, lam=self.settings.lam,
         )  # fmt: skip
 
-    def _batch(self, rollout: Rollout, obs: np.ndarray, adv: np.ndarray, out: np.ndarray) -> Batch:
+    def _batch(
+        self, rollout: Rollout, obs: np.ndarray, adv: np.ndarray, acted: np.ndarray
+    ) -> Batch:
         act = rollout.rows(rollout.act)
-        logp = self.policy.distribution.logp(out, act)
-        return Batch(obs, act, _standardised(adv.ravel()), logp=logp)
+        logp = self.policy.distribution.logp(acted, act)
+        return Batch(obs, act, _standardised(adv.ravel()), logp=logp, outputs=acted)
 
     def _improve(self, batch: Batch) -> Step:
         s = self.settings

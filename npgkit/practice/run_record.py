@@ -36,13 +36,15 @@ def save(run: Run, directory: Path, **more: Any) -> None:
         "episodes": run.episodes,
         "rng": run.rng.bit_generator.state,
         "envs": envs,
-        "moments_count": run.normaliser.count,
+        "moments_count": run.seen.count,
         **more,
     }
     arrays |= {
         "phi": run.value_params,
         "moments_mean": run.normaliser.mean,
         "moments_var": run.normaliser.var,
+        "seen_mean": run.seen.mean,
+        "seen_var": run.seen.var,
         "running_returns": run.running.returns,
         "running_lengths": run.running.lengths,
         **{f"{ENVIRONMENTS}{name}": array for name, array in env_arrays.items()},
@@ -93,7 +95,11 @@ def _take_over(run: Run, record: dict[str, Any], arrays: dict[str, np.ndarray]) 
         return array
 
     theta, value_params = like(run.theta, "theta"), like(run.value_params, "phi")
-    mean, var = like(run.normaliser.mean, "moments_mean"), like(run.normaliser.var, "moments_var")
+    arrays = {"seen_mean": arrays["moments_mean"], "seen_var": arrays["moments_var"], **arrays}
+    mean, var, seen_mean, seen_var = (
+        like(run.seen.mean, name)
+        for name in ("moments_mean", "moments_var", "seen_mean", "seen_var")
+    )
     returns = like(run.running.returns, "running_returns")
     lengths = as_indices(
         "running_lengths", arrays["running_lengths"], 2**62, run.running.lengths.shape
@@ -111,6 +117,7 @@ def _take_over(run: Run, record: dict[str, Any], arrays: dict[str, np.ndarray]) 
     returns[anew] = lengths[anew] = 0
     run.theta, run.value_params, run.rng = theta, value_params, rng
     run.normaliser = Normaliser(counts["moments_count"], mean, var)
+    run.seen = Normaliser(counts["moments_count"], seen_mean, seen_var)
     run.running.returns, run.running.lengths = returns, lengths
     run.iteration, run.env_steps = counts["iteration"], counts["env_steps"]
     run.episodes = counts["episodes"]

@@ -178,6 +178,21 @@ CASES = {
         r"v must have shape \(2,\)",
     ),
     # steps
+    "kl_step from other outputs": (
+        lambda: npgkit.kl_step(POLICY, THETA, Batch(**ROWS, outputs=np.zeros((2, 2))), epsilon=0.1),
+        "batch.outputs must be left out",
+    ),
+    "batch outputs for other rows": (
+        batch(outputs=np.zeros((3, 2))),
+        r"outputs must have shape \(2, n_outputs\); got \(3, 2\)",
+    ),
+    "batch outputs with NaN": (batch(outputs=[[0, NAN], [0, 0]]), r"outputs\[0, 1\] is nan"),
+    "step from outputs of another policy": (
+        lambda: npgkit.natural_step(
+            POLICY, THETA, Batch(**ROWS, outputs=np.zeros((2, 3))), epsilon=0.1
+        ),
+        r"batch.outputs must have shape \(2, 2\); got \(2, 3\)",
+    ),
     "neither alpha nor radius": (step("euclidean_step"), "give one of alpha and radius"),
     "alpha and radius": (
         step("euclidean_step", alpha=1.0, radius=1.0),

@@ -289,7 +289,8 @@ def test_a_step_in_mixed_precision_is_the_float64_step(step, policy, theta_dtype
     batch = in_precision(batch, LOW[batch_dtype])
     if "float16" in (theta_dtype, batch_dtype):  # ratios to a logp of three digits mean little
         batch = replace(batch, logp=policy.logp(theta, batch.obs, batch.act))
-    wide = Batch(*(np.asarray(a, np.float64) if a.dtype.kind == "f" else a for a in parts(batch)))
+    given = (batch.obs, batch.act, batch.adv, batch.weights, batch.logp)
+    wide = Batch(*(np.asarray(a, np.float64) if a.dtype.kind == "f" else a for a in given))
     wide = replace(wide, weights=wide.weights / wide.weights.sum())
     narrow, exact = step(policy, theta, batch), step(policy, theta.astype(float), wide)
     assert narrow.accepted, narrow.reason

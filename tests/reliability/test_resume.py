@@ -139,9 +139,11 @@ def test_a_resumed_run_is_restored_whole_before_its_first_step(env, tmp_path):
     run_record.restore(other, tmp_path)
     for name in ("theta", "value_params"):
         np.testing.assert_array_equal(getattr(other, name), getattr(run, name), strict=True)
-    assert other.normaliser.count == run.normaliser.count > 0
-    np.testing.assert_array_equal(other.normaliser.mean, run.normaliser.mean)
-    np.testing.assert_array_equal(other.normaliser.var, run.normaliser.var)
+    for name in ("normaliser", "seen"):
+        found, wanted = getattr(other, name), getattr(run, name)
+        assert found.count == wanted.count > 0
+        np.testing.assert_array_equal(found.mean, wanted.mean)
+        np.testing.assert_array_equal(found.var, wanted.var)
     np.testing.assert_array_equal(other.running.returns, run.running.returns)
     np.testing.assert_array_equal(other.running.lengths, run.running.lengths, strict=True)
     assert other.running.lengths.any()

@@ -23,7 +23,7 @@ from npgkit.command.texts import number
 from npgkit.lab.figures import learning_curves
 from npgkit.practice import checkpoint, evaluation, experiments
 from npgkit.practice.evaluation import interval
-from npgkit.practice.results import DONE, FAILED
+from npgkit.practice.results import DONE, FAILED, returns_at
 from npgkit.practice.run import METHODS, Run
 
 ROOT = Path(__file__).parents[2]
@@ -589,13 +589,6 @@ def result(name, seed, curve, status=DONE):
     return Result(name, seed, status, curve, [], [1.0], "", 1.0)
 
 
-def test_curves_meet_on_a_grid_by_interpolation():
-    rows = learning_curves.on_grid(
-        [[[0, 0.0], [100, 10.0]], [[50, 1.0], [100, 3.0]]], np.array([50, 75])
-    )
-    np.testing.assert_allclose(rows, [[5.0, 7.5], [1.0, 2.0]], rtol=1e-15)
-
-
 def test_the_band_is_the_interquartile_mean_and_interval():
     """The band is the interquartile mean and its interval where all curves are."""
     runs = [
@@ -608,7 +601,7 @@ def test_the_band_is_the_interquartile_mean_and_interval():
     (line,) = ax.get_lines()
     x, y = line.get_data()
     assert (x[0], x[-1], len(x)) == (5.0, 9.0, 7)  # in thousands; from the last start to the end
-    grid = learning_curves.on_grid([r.curve for r in runs], 1000 * np.asarray(x))
+    grid = np.array([returns_at(r.curve, 1000 * np.asarray(x)) for r in runs])
     np.testing.assert_allclose(y, [interval(column).estimate for column in grid.T], rtol=1e-12)
     (fill,) = ax.collections
     lows_and_highs = fill.get_paths()[0].vertices[:, 1]

@@ -11,6 +11,7 @@ from scipy import stats
 from npgkit import EnvironmentFault, interval
 from npgkit.practice import evaluation
 from npgkit.practice.evaluation import Interval, interquartile_mean
+from npgkit.practice.results import returns_at
 from npgkit.practice.run import Run
 from npgkit.practice.settings import Settings
 
@@ -24,6 +25,13 @@ BY_HAND = {
     "two runs that broke off": ([-1e9, -1e9, 1, 2, 3, 4, 5, 6], 2.5),
     "all the same": ([2.0] * 7, 2.0),
 }
+
+
+def test_returns_along_a_curve_weigh_every_step_alike():
+    """Linear between the points, constant beyond them, however unevenly episodes ended."""
+    curve = [[10, 1.0], [20, 3.0], [60, 3.0]]
+    found = returns_at(curve, np.array([0, 10, 15, 20, 40, 60, 80]))
+    np.testing.assert_allclose(found, [1, 1, 2, 3, 3, 3, 3], rtol=1e-15)
 
 
 @pytest.mark.parametrize(("values", "expected"), BY_HAND.values(), ids=BY_HAND)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npgkit.practice import normaliser
-from npgkit.practice.normaliser import CLIP, Normaliser
+from npgkit.practice.normaliser import CLIP, HALVINGS, Normaliser, follow
 
 SEEN = np.random.default_rng(0).normal([1e3, -2.0, 0.0], [1.0, 5.0, 1e-3], size=(50, 3))
 
@@ -52,3 +52,21 @@ def test_blocks_of_rows_do_not_change_a_number(block, monkeypatch):
     whole = found(SEEN)
     monkeypatch.setattr(normaliser, "BLOCK", block)
     np.testing.assert_array_equal(found(SEEN), whole)
+
+
+@pytest.mark.parametrize(
+    ("slope", "share"),
+    [(0.5, 1.0), (1.0, 1.0), (1.9, 0.5), (2.1, 0.25), (4.1, 0.125), (2.0**HALVINGS, 0.5**HALVINGS),
+     (2.0 ** (HALVINGS + 1), 0.0), (np.nan, 0.0), (np.inf, 0.0)],
+)  # fmt: skip
+def test_moments_follow_as_far_as_the_kl_allows(slope, share):
+    """With kl = slope times the share of the way and room for 1: the whole way, a half, ..."""
+    used, seen = (
+        Normaliser(10, np.zeros(2), np.ones(2)),
+        Normaliser(30, np.ones(2), np.full(2, 3.0)),
+    )
+    found = follow(used, seen, lambda moved: slope * moved.mean[0], 1.0)
+    np.testing.assert_array_equal(found.mean, share)
+    np.testing.assert_array_equal(found.var, 1 + 2 * share)
+    if share == 0:
+        assert found is used

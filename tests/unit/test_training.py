@@ -57,7 +57,7 @@ def test_records_count_steps_and_episodes(env, method):
         if r.reason == "accepted":
             assert r.alpha > 0
         else:
-            assert r.kl == r.alpha == r.surrogate_gain == 0
+            assert r.alpha == r.surrogate_gain == 0  # kl is what the moments cost
         if method == "trpo":
             assert r.kl <= 0.01
             assert 1 <= r.trials <= 11
@@ -233,26 +233,28 @@ def test_the_step_reads_standardised_advantages_and_own_logp(monkeypatch):
     improve = Run._improve
 
     def spy(run, batch):
-        batches.append((batch, run.theta.copy()))
+        batches.append(batch)
         return improve(run, batch)
 
     monkeypatch.setattr(Run, "_improve", spy)
     for _ in range(2):
         run.step()
-    for batch, theta in batches:
+    for batch in batches:
         assert len(batch) == 20
         assert batch.adv.dtype == batch.obs.dtype == np.float32
         assert batch.adv.mean() == pytest.approx(0, abs=1e-6)
         assert batch.adv.std() == pytest.approx(1, abs=1e-6)
-        logp = run.policy.logp(theta, batch.obs, batch.act)
+        logp = run.policy.distribution.logp(batch.outputs, batch.act)
         np.testing.assert_array_equal(batch.logp, logp)
 
 
-def test_the_baseline_and_the_moments_learn_after_the_step(monkeypatch):
-    """What the policy read in an iteration is what its step and its baseline read."""
+def test_moments_follow_before_the_step_and_the_fit_is_last(monkeypatch):
+    """What acts next is what the step was measured with; the baseline learns from it afterwards."""
     run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", **SMALL))
     events = []
-    for name, owner in (("_improve", Run), ("updated", Normaliser), ("fit", type(run.baseline))):
+    for name, owner in (
+        ("_follow", Run), ("_advantages", Run), ("_improve", Run), ("fit", type(run.baseline)),
+    ):  # fmt: skip
         plain = getattr(owner, name)
 
         def spy(*args, name=name, plain=plain):
@@ -260,16 +262,57 @@ def test_the_baseline_and_the_moments_learn_after_the_step(monkeypatch):
             return plain(*args)
 
         monkeypatch.setattr(owner, name, spy)
-    counts, plain_call = [], Normaliser.__call__
-    monkeypatch.setattr(
-        Normaliser, "__call__", lambda self, obs: counts.append(self.count) or plain_call(self, obs)
-    )
-    for count in (0, 120):
+    for _ in range(2):
         events.clear()
-        counts.clear()
         run.step()
-        assert events == ["_improve", "fit", "updated"]
-        assert set(counts) == {count}
+        assert events == ["_follow", "_advantages", "_improve", "fit"]
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1", "Acrobot-v1"])
+def test_no_update_takes_what_acts_beyond_epsilon(env, normalise, monkeypatch):
+    """The mean KL, on the iteration's rows, between what acted and what acts next is record.kl."""
+    changes = {"hidden": (8,), "value_hidden": (8,), "normalise": normalise}
+    run = Run(env, "trpo", seed=1, settings=settings_for(env, **changes))
+    seen = []
+    follow = Run._follow
+
+    def spy(run, rows, acted):
+        seen.append((rows, acted))
+        follow(run, rows, acted)
+
+    monkeypatch.setattr(Run, "_follow", spy)
+    shares = []
+    for _ in range(6):
+        before = run.agent
+        record = run.step()
+        rows, acted = seen.pop()
+        after = run.agent
+        old, new = (
+            agent.policy.linearize(
+                agent.theta,
+                agent.normaliser(rows) if agent.normaliser else rows.astype(np.float32),
+            ).out
+            for agent in (before, after)
+        )
+        np.testing.assert_array_equal(old, acted)
+        kl = run.policy.distribution.kl(new, old).mean()
+        assert record.kl == pytest.approx(kl, rel=1e-5)
+        shares.append(record.kl / run.settings.epsilon)
+    assert max(shares) <= 1
+    assert max(shares) > 0.5  # the region is used
+
+
+def test_moments_that_would_cost_too_much_are_held_back():
+    """After the first rollout the moments in use lie on the way to those of all observations."""
+    run = Run("Pendulum-v1", "trpo", seed=0, settings=settings_for("Pendulum-v1", epsilon=1e-4))
+    first = run.normaliser
+    run.step()
+    way, went = run.seen.mean - first.mean, run.normaliser.mean - first.mean
+    share = (went @ way) / (way @ way)
+    assert math.log2(share) == pytest.approx(round(math.log2(share)), abs=1e-9)
+    assert share < 1
+    np.testing.assert_allclose(went, share * way, atol=1e-12)
 
 
 def test_observations_are_read_in_float32():

@@ -204,3 +204,35 @@ def test_theta_and_batch_are_not_written_to():
     trust_region_step(policy, theta, batch, epsilon=0.1, damping=0.1)
     np.testing.assert_array_equal(theta, before[0])
     np.testing.assert_array_equal(batch.adv, before[1].adv)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_step_is_measured_from_the_policy_that_acted(direction):
+    """KL, gain and a refusal's KL are those from `batch.outputs`; theta's own change nothing."""
+    policy, theta, batch = sampled_case(npgkit.gaussian_linear(3, 2))
+    acted = policy.linearize(theta + 0.02, batch.obs).out
+    logp = policy.distribution.logp(acted, batch.act)
+    options = {"epsilon": 0.02, "damping": 0.1, "direction": direction}
+
+    own = replace(batch, outputs=policy.linearize(theta, batch.obs).out)
+    plain, same = (trust_region_step(policy, theta, b, **options) for b in (batch, own))
+    np.testing.assert_array_equal(same.theta, plain.theta)
+    assert (same.kl, same.surrogate_gain) == (plain.kl, plain.surrogate_gain)
+
+    moved = replace(batch, outputs=acted, logp=logp)
+    step = trust_region_step(policy, theta, moved, **options)
+    assert step.accepted
+    kl = mean_kl(policy, step.theta, theta + 0.02, batch, direction)
+    assert step.kl == pytest.approx(kl, rel=1e-12)
+    assert abs(step.kl - plain.kl) > 1e-4
+    assert step.kl <= 0.02
+    gain = surrogate(policy, step.theta, moved) - moved.weights @ moved.adv
+    assert step.surrogate_gain == pytest.approx(gain, rel=1e-9)
+
+    worst = replace(moved, adv=0 * batch.adv)
+    stays = trust_region_step(policy, theta, worst, **options)
+    assert not stays.accepted
+    np.testing.assert_array_equal(stays.theta, theta)
+    kl = mean_kl(policy, theta, theta + 0.02, batch, direction)
+    assert kl > 1e-4
+    assert stays.kl == pytest.approx(kl, rel=1e-12)

@@ -10,19 +10,10 @@ from matplotlib.figure import Figure
 
 from npgkit.lab import plots
 from npgkit.practice.evaluation import interval
-from npgkit.practice.results import DONE, Result
+from npgkit.practice.results import DONE, Result, returns_at
 
 LOOKS = {"vpg": "euclidean", "npg": "natural", "trpo": "trust_region"}
 NAMES = {"vpg": "plain gradient", "npg": "natural gradient", "trpo": "trust region"}
-
-
-def on_grid(curves: Sequence[Sequence[Sequence[float]]], grid: np.ndarray) -> np.ndarray:
-    """Return each curve's returns at the steps of `grid` (n_curves, n_grid), by interpolation."""
-    rows = []
-    for curve in curves:
-        steps, returns = np.array(curve, float).T
-        rows.append(np.interp(grid, steps, returns))
-    return np.array(rows)
 
 
 def drawable(results: Iterable[Result]) -> list[list[list[float]]]:
@@ -38,7 +29,8 @@ def band(ax: Axes, results: Iterable[Result], method: str, points: int = 40) -> 
     grid = np.linspace(
         max(curve[0][0] for curve in curves), min(curve[-1][0] for curve in curves), points
     )
-    intervals = [interval(column, resamples=500) for column in on_grid(curves, grid).T]
+    levels = np.array([returns_at(curve, grid) for curve in curves])
+    intervals = [interval(column, resamples=500) for column in levels.T]
     look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "markevery": 8}
     ax.plot(grid / 1000, [i.estimate for i in intervals], **look)
     ax.fill_between(
