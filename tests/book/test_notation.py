@@ -1,7 +1,8 @@
 """The page on notation lists every symbol of every displayed formula, with its chapters.
 
-A symbol is a letter with its decorations: A, \\hat A, \\mathcal A and \\bar A are four. Indices, primes,
-stars and arguments belong to it and make no other symbol; letters in an index count by themselves.
+A symbol is a letter with its decorations: A, \\hat A, \\mathcal A and \\bar A are four. Indices,
+primes, stars and arguments belong to it and make no other symbol; letters in an index count by
+themselves.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ import pytest
 from tools.toc import ROOT, pages
 
 NOTATION = ROOT / "book" / "notation.md"
-CHAPTERS = {path.stem[:2].lstrip("0"): path for path in pages() if path.suffix == ".ipynb"}
-CHAPTERS = {number: path for number, path in CHAPTERS.items() if number.isdigit()}
+CHAPTERS = {str(int(path.stem[:2])): path for path in pages() if path.stem[:2].isdigit()}
 
-GREEK = (
+GREEK = re.findall(
+    r"\w+",
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi"
     " pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta"
-    " Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-).split()
-NAMED = "ell nabla partial".split()  # letters that TeX gives a name
-FONTS = "mathcal mathbb mathbf mathfrak boldsymbol".split()
-ACCENTS = "hat bar tilde dot ddot overline widehat widetilde check vec".split()
+    " Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
+)
+NAMED = ["ell", "nabla", "partial"]  # letters that TeX gives a name
+FONTS = ["mathcal", "mathbb", "mathbf", "mathfrak", "boldsymbol"]
+ACCENTS = ["hat", "bar", "tilde", "dot", "ddot", "overline", "widehat", "widetilde", "check", "vec"]
 # What is a word, not a symbol: its argument is read over.
-WORDS = "text operatorname begin end label tag mathop color".split()
+WORDS = ["text", "operatorname", "begin", "end", "label", "tag", "mathop", "color"]
 
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|[a-zA-Z]|[^\s]")
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
@@ -37,7 +38,7 @@ INLINE = re.compile(r"(?<![$\\])\$(?!\$)(.+?)(?<!\\)\$", re.DOTALL)
 
 
 def symbols(formula: str) -> Iterator[str]:
-    """The symbols of a formula, in its order, in one spelling: \\hat{A}_k and \\hat A are \\hat A."""
+    """The symbols of a formula, in order, in one spelling: \\hat{A}_k and \\hat A are \\hat A."""
     tokens = TOKEN.findall(formula)
     i = 0
     while i < len(tokens):
@@ -151,11 +152,13 @@ def test_every_symbol_of_a_displayed_formula_is_listed(number: str) -> None:
     """Each symbol of a chapter's displayed formulas has a row that names the chapter."""
     declared = declarations()
     missing = {
-        symbol: formula
+        symbol: f"{symbol}   in  {formula}"
         for symbol, formula in displayed(CHAPTERS[number]).items()
         if number not in declared.get(symbol, ())
     }
-    assert not missing, "\n".join(f"{symbol}   in  {formula}" for symbol, formula in missing.items())
+    assert not missing, "\n".join(
+        f"{symbol}   in  {formula}" for symbol, formula in missing.items()
+    )
 
 
 def test_no_row_names_a_chapter_without_its_symbol() -> None:
