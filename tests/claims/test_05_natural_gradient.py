@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 import npgkit
 from npgkit import natural_step
@@ -86,6 +87,40 @@ def test_predicted_gain_is_the_root_of_two_epsilon_g_F_g(case: str):
     share = g @ g / np.sqrt(g @ F @ g * natural_norm)
     assert g @ plain / gain(0.03) == pytest.approx(share, rel=1e-9)
     assert share <= 1 + 1e-9
+
+
+@pytest.mark.evidence("prop-steepest")
+@pytest.mark.parametrize("ruler", ["Fisher", "Euclid", "another"])
+def test_best_step_of_length_r_turns_to_the_metrics_gradient(ruler: str):
+    """Two rooms, the true return: angle in G to G^-1 g and slope, r = 1e-3 ... 1e-1: order one."""
+    policy, theta, batch = two_rooms_case()
+    mdp = npgkit.two_rooms()
+    g, F = npgkit.policy_gradient(policy, theta, batch), dense_fisher(policy, theta, batch)
+    G = {"Fisher": F, "Euclid": np.eye(2), "another": np.array([[2.0, -1.0], [-1.0, 3.0]])}[ruler]
+    u = np.linalg.solve(G, g)
+    steepest = np.sqrt(g @ u)
+    u /= steepest
+    R = np.linalg.cholesky(np.linalg.inv(G))
+    towards = np.arctan2(*np.linalg.solve(R, u)[::-1])
+
+    def J(x: np.ndarray) -> float:
+        return npgkit.expected_return(mdp, npgkit.action_probabilities(policy, x, 2))
+
+    def drop(angle: float, r: float) -> float:
+        edge = R @ [np.cos(towards + angle), np.sin(towards + angle)]
+        return -J(theta + r * edge) / r
+
+    radii, angles, missing = np.geomspace(1e-3, 3e-2, 4), [], []
+    for r in radii:
+        found = minimize_scalar(
+            drop, args=(r,), bounds=(-1, 1), method="bounded", options={"xatol": 1e-9}
+        )
+        angles.append(abs(found.x))
+        missing.append(abs(-found.fun - J(theta) / r - steepest))
+    # The optimum is flat: its angle is known to the root of 1e-16 J / (r slope), 1e-5 at r = 1e-3.
+    assert slope(radii, np.array(angles)) == pytest.approx(1.0, abs=0.1)
+    assert slope(radii, np.array(missing)) == pytest.approx(1.0, abs=0.1)
+    assert angles[0] < 0.02
 
 
 @pytest.mark.evidence("prop-kl-step-limit")
