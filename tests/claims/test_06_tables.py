@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import npgkit
 from npgkit import natural_step
@@ -47,6 +48,93 @@ def test_natural_step_of_a_table_multiplies_by_exp_advantage():
     new = pi * np.exp(eta * x)
     new /= new.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(npgkit.action_probabilities(policy, step.theta, 5), new, rtol=1e-9)
+
+
+@pytest.mark.evidence("thm-softmax-npg", "thm-compatible")
+def test_endless_natural_step_keeps_only_the_greedy_actions():
+    """A table against the advantages, shared features against the regression: eta = 1e5."""
+    rng = np.random.default_rng(7)
+    mdp, table = npgkit.random_mdp(5, 4, 0.8, rng), npgkit.softmax_tabular(5, 4)
+    shared = npgkit.in_coordinates(table, np.kron(rng.normal(size=(5, 2)), np.eye(4)))
+    for policy in (table, shared):
+        theta = rng.normal(size=policy.n_params)
+        batch = npgkit.exact_batch(mdp, policy, theta)
+        x = natural_step(policy, theta, batch, epsilon=1.0, solver="dense").direction
+        fitted = (policy.score(theta, batch.obs, batch.act) @ x).reshape(5, 4)
+        # The two best differ by 1e-3 at least here, so the others have at most exp(-100).
+        assert np.diff(np.sort(fitted, axis=1)[:, -2:]).min() > 1e-3
+        new = npgkit.action_probabilities(policy, theta + 1e5 * x, 5)
+        np.testing.assert_allclose(new, np.eye(4)[fitted.argmax(axis=1)], atol=1e-9)
+        pi = npgkit.action_probabilities(policy, theta, 5)
+        greedy = npgkit.evaluate(mdp, pi).A.argmax(axis=1)
+        assert (fitted.argmax(axis=1) == greedy).all() == (policy is table)
+
+
+@pytest.mark.evidence("prop-mirror")
+def test_no_table_gains_more_net_of_its_divergence():
+    """Objective at pi' is sum d log Z; at 3,000 other tables it is lower by d . KL(p || pi')."""
+    rng = np.random.default_rng(8)
+    mdp = npgkit.random_mdp(5, 4, 0.8, rng)
+    for eta in (0.05, 1.0):
+        pi = rng.dirichlet(np.ones(4), size=5)
+        A, d = npgkit.evaluate(mdp, pi).A, npgkit.occupancy(mdp, pi)
+        tilted = pi * np.exp(eta * A / 0.2)
+        Z = tilted.sum(axis=1, keepdims=True)
+        best = tilted / Z
+
+        def objective(p, pi=pi, A=A, d=d, eta=eta):
+            gain = eta / 0.2 * np.sum(p * A, axis=-1)
+            return (gain - np.sum(p * np.log(p / pi), axis=-1)) @ d
+
+        assert objective(best) == pytest.approx(d @ np.log(Z[:, 0]), abs=1e-12)
+        near = best * np.exp(0.05 * rng.normal(size=(2000, 5, 4)))
+        trials = np.concatenate([rng.dirichlet(np.ones(4), size=(1000, 5)), near])
+        trials /= trials.sum(axis=2, keepdims=True)
+        lost = np.sum(trials * np.log(trials / best), axis=2) @ d
+        np.testing.assert_allclose(objective(best) - objective(trials), lost, atol=1e-11)
+        assert lost.min() > 0
+
+
+@pytest.mark.evidence("prop-mirror")
+@pytest.mark.parametrize("direction", ["new||old", "old||new"])
+def test_mirror_step_leaves_the_natural_one_in_second_order(direction: str):
+    """One parameter for 12 logits, the surrogate as L: Delta against eta F^-1 g: order two."""
+    rng = np.random.default_rng(10)
+    mdp, table = npgkit.random_mdp(4, 3, 0.8, rng), npgkit.softmax_tabular(4, 3)
+    policy, w = npgkit.in_coordinates(table, rng.normal(size=(12, 1))), np.array([0.3])
+    batch = npgkit.exact_batch(mdp, policy, w)
+    x = natural_step(policy, w, batch, epsilon=0.02).direction[0]
+    etas, apart = np.geomspace(3e-3, 1e-1, 4), []
+    for eta in etas:
+
+        def slope_of(y: float, eta: float = eta, h: float = 1e-5) -> float:
+            """The derivative of L - D/eta at Delta = eta y, by a central difference."""
+            up, down = w + eta * y + h, w + eta * y - h
+            gain = npgkit.surrogate(policy, up, batch) - npgkit.surrogate(policy, down, batch)
+            cost = npgkit.mean_kl(policy, up, w, batch, direction) - npgkit.mean_kl(
+                policy, down, w, batch, direction
+            )
+            return (gain - cost / eta) / (2 * h)
+
+        apart.append(eta * abs(brentq(slope_of, 0.5 * x, 2 * x) - x))
+    # Differences err by 1e-16/(h eta) and h^2, below 1e-8; the next order is a factor eta x.
+    assert np.polyfit(np.log(etas), np.log(apart), 1)[0] == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.evidence("thm-npg-rate")
+def test_rate_from_any_start_has_its_divergence_for_log_A():
+    """Three random starts, T <= 30: gap below (K_0/eta + 1/(1-gamma)^2) / T, K_0 for d*."""
+    rng, eta = np.random.default_rng(9), 0.02
+    mdp = npgkit.random_mdp(8, 4, 0.9, rng)
+    star, best = npgkit.optimal(mdp)
+    for _ in range(3):
+        pi = rng.dirichlet(np.ones(4), size=8)
+        K0 = -npgkit.occupancy(mdp, star) @ np.log((star * pi).sum(axis=1))
+        for T in range(1, 31):
+            pi = pi * np.exp(eta * npgkit.evaluate(mdp, pi).A / 0.1)
+            pi /= pi.sum(axis=1, keepdims=True)
+            gap = mdp.rho @ (best.V - npgkit.evaluate(mdp, pi).V)
+            assert gap <= (K0 / eta + 100) / T
 
 
 @pytest.mark.evidence("thm-compatible")
