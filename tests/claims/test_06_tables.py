@@ -158,20 +158,6 @@ def test_natural_gradient_regresses_the_advantage_on_the_scores(seed: int):
     assert 0.01 * total < error < 0.99 * total  # a regression with something left to explain
 
 
-@pytest.mark.evidence("lem-performance-difference")
-@pytest.mark.parametrize("seed", range(5))
-def test_gain_is_the_old_advantage_on_the_new_walk(seed: int):
-    """Five random MDPs, two unrelated policies: difference of returns against the lemma."""
-    rng = np.random.default_rng(seed)
-    mdp = npgkit.random_mdp(6, 3, 0.9, rng)
-    old, new = rng.dirichlet(np.ones(3), size=(2, 6))
-    A, d = npgkit.evaluate(mdp, old).A, npgkit.occupancy(mdp, new)
-    gain = npgkit.expected_return(mdp, new) - npgkit.expected_return(mdp, old)
-    assert gain == pytest.approx(d @ np.sum(new * A, axis=1) / (1 - mdp.gamma), abs=1e-12)
-    wrong = npgkit.occupancy(mdp, old) @ np.sum(new * A, axis=1) / (1 - mdp.gamma)
-    assert abs(gain - wrong) > 1e-6  # on the old walk it is only the surrogate
-
-
 @pytest.mark.evidence("lem-npg-improvement")
 @pytest.mark.parametrize("eta", [1e-3, 0.1, 10.0])
 def test_a_multiplicative_step_gains_at_least_its_bound(eta: float):
