@@ -69,7 +69,8 @@ def surrogate_kl_step(
     Raises
     ------
     ValueError
-        On bad arrays, epsilon <= 0, an unknown direction, and if the batch has no `logp`.
+        On bad arrays, epsilon <= 0, an unknown direction, and if the batch has no `logp` or has
+        `outputs`: the ball is that around theta.
 
     Notes
     -----
