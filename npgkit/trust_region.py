@@ -7,7 +7,7 @@ epsilon, alpha = sqrt(2 epsilon / x'Fx); then the trials
 
 are measured, and the first whose true mean KL is at most epsilon and whose surrogate improves is
 taken (Schulman et al., 2015). On an exact batch the return can then fall by no more than the
-bounds of chapter 9 say (eq. eq-mean-kl, eq-mean-bound).
+bounds of chapter 9 say (eq. eq-mean-kl-bound and eq-mean-bound).
 """
 
 from __future__ import annotations

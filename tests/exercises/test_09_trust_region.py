@@ -178,22 +178,6 @@ ANSWERS = {
             (search(end="1 / 0"), "ZeroDivisionError"),
         ],
     ),
-    "ex-trust-hellinger": Answers(
-        right=[
-            "by_triangle, by_pairs = 8, 64 / 21",
-            "by_triangle, by_pairs = 8.0, 8 / 7 * 4 / 3 * 2",
-            "by_triangle, by_pairs = 2**3, 1 / np.prod(1 - 0.5 ** np.arange(1, 4))",
-        ],
-        wrong=[
-            ("by_triangle, by_pairs = 64, 64 / 21", "not n\\^2"),
-            ("by_triangle, by_pairs = 8**0.5, 64 / 21", "Square it"),
-            ("by_triangle, by_pairs = 8, chi", "three rounds"),
-            ("by_triangle, by_pairs = 8, 8 / 7", "first round alone"),
-            ("by_triangle, by_pairs = 8, 8 / 3", "a round is missing"),
-            ("by_triangle, by_pairs = 8, 8", "triangle inequality"),
-            ("by_triangle, by_pairs = 64 / 21, 8", "pairs' factor"),
-        ],
-    ),
 }
 
 
