@@ -59,7 +59,7 @@ class Study:
 
 STUDIES = {
     "budget": Study(
-        "10_sampling",
+        "11_noise",
         "left",
         tuple(
             {"epsilon": epsilon, "n": n}

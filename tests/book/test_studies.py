@@ -1,4 +1,4 @@
-"""The means that chapters 10 and 12 read: of the functions that stand there, and repeatable."""
+"""The means that chapters 11 and 12 read: of the functions that stand there, and repeatable."""
 
 from __future__ import annotations
 
