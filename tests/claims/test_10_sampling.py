@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import npgkit
+from npgkit.average_reward import average_batch
 from tests.support import assert_mean
 
 
@@ -298,3 +299,57 @@ def test_fisher_of_a_gaussian_network_is_gauss_newtons_matrix() -> None:
     assert F[:n, :n] == pytest.approx(J.T @ J / 40, abs=1e-8)  # h^2 and 1e-16 / h
     score = critic.score(phi, X, y)[:, :n]
     assert score == pytest.approx((y[:, 0] - V(phi[:n]))[:, None] * J, abs=1e-8)
+
+
+@pytest.mark.evidence("prop-critic-first")
+@pytest.mark.parametrize("p", [1, 2, 4, 6])
+def test_a_critic_that_saw_the_rows_takes_its_leverage(p: int) -> None:
+    """Six rows, all 64 ways to act: the mean gradient has 1 - H_ii, to the last digit."""
+    rng, (mdp, policy, theta, pi) = np.random.default_rng(16), world()
+    s, values = np.array([0, 0, 1, 1, 2, 2]), npgkit.evaluate(mdp, pi)
+    Phi = rng.normal(size=(6, p))  # a function of the row's place, and so of the states only
+    H = Phi @ np.linalg.pinv(Phi)
+    assert np.trace(H) == pytest.approx(p)
+    a = np.array(np.meshgrid(*[[0, 1]] * 6, indexing="ij")).reshape(6, -1).T  # (64, 6)
+    chance = pi[s, a].prod(axis=1)
+    psi = np.array([policy.score(theta, s, row) for row in a])
+    y = values.Q[s, a]
+    found = np.einsum("k,ki,kij->j", chance, y - y @ H, psi) / 6
+    both = np.array([policy.score(theta, s, np.full(6, k)) for k in (0, 1)])
+    exact = np.einsum("ia,ia,aij->ij", pi[s], values.A[s], both)
+    assert found == pytest.approx((1 - np.diag(H)) @ exact / 6, abs=1e-12)
+    if p == 6:
+        assert found == pytest.approx(np.zeros(6), abs=1e-12)
+
+
+@pytest.mark.evidence("prop-critic-first")
+def test_a_critic_from_other_rows_leaves_the_gradient() -> None:
+    """Fitted to 50,000 other batches of returns: no share of the gradient is explained away."""
+    rng, (mdp, policy, theta, pi) = np.random.default_rng(17), world()
+    s, values, M = np.array([0, 0, 1, 1, 2, 2]), npgkit.evaluate(mdp, pi), 50_000
+    Phi = rng.normal(size=(6, 4))
+    a, other = (draw(np.tile(pi[s], (M, 1)), rng).reshape(M, 6) for _ in range(2))
+    H = Phi @ np.linalg.pinv(Phi)
+    score = np.array([policy.score(theta, s, np.full(6, k)) for k in (0, 1)])
+    psi = score[a, np.arange(6)]  # (M, 6, n)
+    both = np.einsum("ia,ia,aij->j", pi[s], values.A[s], score) / 6
+    adv = values.Q[s, a] - values.Q[s, other] @ H
+    assert_mean(np.einsum("ki,kij->kj", adv, psi) / 6, both)
+    seen = values.Q[s, a] - values.Q[s, a] @ H
+    assert np.linalg.norm(np.einsum("ki,kij->j", seen, psi) / 6 / M - both) > 0.1 * np.linalg.norm(
+        both
+    )
+
+
+@pytest.mark.evidence("prop-dropped-discount")
+def test_the_dropped_field_turns_into_the_average_reward() -> None:
+    """Cited, and measured: (1 - gamma) g_mu is off by O(1 - gamma), mu the share of time."""
+    mdp, policy, theta, pi = world()
+    exact = average_batch(mdp, policy, theta)
+    slope = npgkit.policy_gradient(policy, theta, exact)
+    off = []
+    for short in (1e-2, 1e-3, 1e-4):
+        A = npgkit.evaluate(npgkit.MDP(mdp.P, mdp.R, 1 - short, mdp.rho), pi).A
+        rows = npgkit.Batch(exact.obs, exact.act, A[exact.obs, exact.act], exact.weights)
+        off.append(np.linalg.norm(npgkit.policy_gradient(policy, theta, rows) - slope))
+    assert np.log10(np.array(off[:-1]) / off[1:]) == pytest.approx([1, 1], abs=0.05)
