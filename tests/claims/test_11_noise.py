@@ -179,3 +179,40 @@ def test_the_batch_kl_is_too_small_on_few_rows() -> None:
 
     assert ratio(20) > 1.3
     assert ratio(2000) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.evidence("prop-noise-scale")
+def test_the_trace_of_a_table_counts_what_was_not_done() -> None:
+    """Softmax tables: tr(F^+ C) is the sum of (1 - pi) E[adv^2 | s, a], less Gamma."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        mdp, policy = npgkit.random_mdp(5, 3, 0.9, rng), npgkit.softmax_tabular(5, 3)
+        theta = rng.normal(size=15)
+        batch = npgkit.exact_batch(mdp, policy, theta)
+        pi = npgkit.action_probabilities(policy, theta, 5)
+        squares = batch.adv**2 + rng.random(15)  # of advantages with noise
+        psi = policy.score(theta, batch.obs, batch.act)
+        g = npgkit.policy_gradient(policy, theta, batch)
+        moment = psi.T @ ((batch.weights * squares)[:, None] * psi)
+        inv = np.linalg.pinv(npgkit.FisherOperator(policy, theta, batch).dense(), rcond=1e-10)
+        found = np.trace(inv @ (moment - np.outer(g, g)))
+        left_out = 1 - pi[batch.obs, batch.act]
+        assert found == pytest.approx(left_out @ squares - g @ inv @ g, rel=1e-9)
+        # In a table Gamma is the mean square of the advantages.
+        assert g @ inv @ g == pytest.approx(batch.weights @ batch.adv**2, rel=1e-9)
+
+
+@pytest.mark.evidence("prop-noise-scale")
+def test_two_halves_tell_the_noise_scale() -> None:
+    """20,000 batches: the means of both products are Gamma and Gamma (1 + tau / N)."""
+    mdp, policy, theta, _ = world()
+    batch = npgkit.exact_batch(mdp, policy, theta)
+    g = npgkit.policy_gradient(policy, theta, batch)
+    inv = np.linalg.pinv(npgkit.FisherOperator(policy, theta, batch).dense(), rcond=1e-10)
+    terms = batch.adv[:, None] * policy.score(theta, batch.obs, batch.act)
+    C = terms.T @ (batch.weights[:, None] * terms) - np.outer(g, g)
+    counts = np.random.default_rng(18).multinomial(30, batch.weights, size=(2, 20_000))
+    a, b = counts / 30 @ terms
+    assert_mean(np.einsum("ki,ij,kj->k", a, inv, b), g @ inv @ g)
+    own = np.einsum("ki,ij,kj->k", (a + b) / 2, inv, (a + b) / 2)
+    assert_mean(own, g @ inv @ g + np.trace(inv @ C) / 60)
