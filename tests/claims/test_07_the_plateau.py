@@ -331,7 +331,7 @@ def test_small_steps_tend_to_the_flow():
 
 
 @pytest.mark.evidence("lem-cycles")
-def test_natural_flow_moves_log_probabilities_by_advantages():
+def test_natural_flow_moves_by_advantages():
     """A random MDP in softmax logits, two rooms in sigmoid logits: d log pi/dt against A."""
     rng = np.random.default_rng(4)
     world = npgkit.random_mdp(4, 3, 0.9, rng)
