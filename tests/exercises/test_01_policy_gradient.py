@@ -86,6 +86,8 @@ ANSWERS = {
             ("np.zeros(2)", "In the poor room a small change does better"),
             ("np.array([[6.112], [7.662]])", r"shape is not \(2,\)"),
             ("6.112", "two numbers, one for each room"),
+            ("[np.nan, 7.662]", "not two finite numbers"),
+            ("['6.11', '7.66']", "not two finite numbers"),
             (BASELINE.format(value="(s * Q).sum(axis=1) / s.sum(axis=1)"), "In the poor room"),
         ],
     ),

@@ -54,6 +54,8 @@ ANSWERS = {
             ("np.array([1.0, 1.0])", "2 x 2"),
             ("1e-6 * np.diag([1.0, 2.0])", "not along"),
             ("np.diag([1.0, -np.inf])", "not finite"),
+            ("1j * np.diag([1.0, np.sqrt(g[0] / g[1])])", "must be real"),
+            ("[[1, 1], [1, 1 + 1e-6]]", "singular, or nearly"),
         ],
     ),
     "ex-euclid-threshold": Answers(
