@@ -113,6 +113,12 @@ ANSWERS = {
             (on_the_ray(share="ratio / 2"), "Half of C'"),
             (on_the_ray(result="alpha**2 * (x @ F @ x)"), "factor 1/2"),
             (on_the_ray(result="alpha"), "That is alpha"),
+            (
+                on_the_ray(result="npgkit.mean_kl(policy, theta + alpha * x, theta, batch)"),
+                "true KL",
+            ),
+            (on_the_ray(share="np.ptp(A, axis=1).min() / 2 / np.abs(A).max()"), "larger one"),
+            (7.6e-4, "differs"),
             (0.02, "differs|wrong length|times the right answer"),
         ],
     ),
