@@ -70,6 +70,10 @@ ANSWERS = {
             (backwards(carry="gamma * lam * (not truncated[t])"), "after a termination: stop"),
             (backwards(carry="gamma * lam * (not terminated[t])"), "after a truncation: stop"),
             (backwards(carry=CARRY.replace("* lam ", "")), "Where is lam"),
+            (
+                backwards(after="next_values[t] * (not terminated[t] and t + 1 < len(rew))"),
+                r"case 1 of 3",
+            ),
             (backwards(carry="0.0"), "That is delta alone"),
             (backwards(carry=CARRY.replace("gamma * ", "")), r"case 1 of 3"),
             (backwards(result="adv + values"), "subtract the values"),
