@@ -1,28 +1,32 @@
 """Train npgkit's TRPO and sb3-contrib's side by side: throughput, evaluation, steps to a threshold.
 
     python benchmarks/training.py [--seeds 10] [--first 0] [--only CartPole-v1 ...]
-                                  [--program npgkit sb3-contrib]
+                                  [--program npgkit "sb3-contrib, matched"]
         (needs the extra `bench`; the MuJoCo environments need the extra `mujoco`)
 
 One seed of the one, then the same seed of the other, in one process and on one thread each, the
 same number of environment steps; what is compared is processor time. sb3-contrib runs with the
-settings that RL Zoo tuned for it, npgkit with its defaults and `PER_ENVIRONMENT`. Both are
-evaluated twice over 20 episodes: with the most likely action of each observation, and with actions
-drawn from the policy. The threshold counts as reached by the first iteration whose finished
-episodes average it. Writes benchmarks/results/training.md and .json, run by run; what an earlier
-call measured of other environments, programs and seeds stays in them.
+settings that RL Zoo tuned for it, npgkit with its defaults and `PER_ENVIRONMENT`. As "sb3-contrib,
+matched" the former has npgkit's radius, damping, discount and lambda; its KL is a mean over the
+entries of an action, too, so that radius and damping are divided by their number. All are evaluated
+twice over 20 episodes: with the most likely action of each observation, and with actions drawn from
+the policy. The threshold counts as reached by the first iteration whose finished episodes average
+it. Writes benchmarks/results/training.md and .json, run by run; what an earlier call measured of
+other environments, programs and seeds stays in them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import sys
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -114,6 +118,19 @@ def ours(env: str, task: Task, seed: int) -> Outcome:
     return Outcome("npgkit", env, seed, run.env_steps, seconds, level, reached, sampled)
 
 
+def matched(env: str, task: Task, seed: int) -> Outcome:
+    """sb3-contrib's with our true radius, damping, discount and lambda."""
+    ours = settings_for(env)
+    with closing(gymnasium.make(env)) as probe:
+        entries = math.prod(probe.action_space.shape or ())
+    changes = {
+        "target_kl": ours.epsilon / entries, "cg_damping": ours.damping / entries,
+        "gamma": ours.gamma, "gae_lambda": ours.lam,
+    }  # fmt: skip
+    outcome = theirs(env, replace(task, zoo={**task.zoo, **changes}), seed)
+    return replace(outcome, program="sb3-contrib, matched")
+
+
 def theirs(env: str, task: Task, seed: int) -> Outcome:
     import torch
     from sb3_contrib import TRPO
@@ -166,7 +183,7 @@ def theirs(env: str, task: Task, seed: int) -> Outcome:
     return Outcome("sb3-contrib", env, seed, steps, seconds, level, watch.reached, sampled)
 
 
-PROGRAMS = {"npgkit": ours, "sb3-contrib": theirs}
+PROGRAMS = {"npgkit": ours, "sb3-contrib": theirs, "sb3-contrib, matched": matched}
 
 
 def stepping_alone(env: str, steps: int = 20_000) -> float:
@@ -220,7 +237,7 @@ def drawn(outcomes: list[Outcome]) -> str:
 def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[list[str]]:
     rows = []
     medians = {}
-    for program in ("npgkit", "sb3-contrib"):
+    for program in PROGRAMS:
         own = [o for o in outcomes if o.program == program and o.env == env]
         if not own:
             continue
@@ -242,7 +259,7 @@ def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[lis
                 "never" if np.isinf(middle) else f"{middle / 1000:.0f}k",
             ]
         )
-    if len(medians) == 2:
+    if {"npgkit", "sb3-contrib"} <= medians.keys():
         ratio = medians["npgkit"] / medians["sb3-contrib"]
         goal = "" if task.ratio is None else f" (goal {task.ratio:g})"
         rows[0][1] = f"npgkit, {ratio:.1f}x{goal}"
