@@ -259,10 +259,9 @@ def row(env: str, task: Task, outcomes: list[Outcome], alone: float) -> list[lis
                 "never" if np.isinf(middle) else f"{middle / 1000:.0f}k",
             ]
         )
-    if {"npgkit", "sb3-contrib"} <= medians.keys():
+    if task.ratio is not None and {"npgkit", "sb3-contrib"} <= medians.keys():
         ratio = medians["npgkit"] / medians["sb3-contrib"]
-        goal = "" if task.ratio is None else f" (goal {task.ratio:g})"
-        rows[0][1] = f"npgkit, {ratio:.1f}x{goal}"
+        rows[0][1] = f"npgkit, {ratio:.1f}x (goal {task.ratio:g})"
     return rows
 
 

@@ -50,6 +50,7 @@ from .policy import (
 )
 from .step_result import Step, Trial
 from .steps import euclidean_step, kl_step, natural_step
+from .surrogate_step import surrogate_kl_step
 from .trust_region import trust_region_step
 
 __version__ = "0.1.0"
@@ -159,6 +160,7 @@ __all__ = [
     "softmax_linear",
     "softmax_tabular",
     "surrogate",
+    "surrogate_kl_step",
     "trust_region_step",
     "two_rooms",
 ]

@@ -37,8 +37,7 @@ class Batch:
         log pi(act|obs) under the policy that made the batch; `surrogate` needs it.
     outputs : array (n, n_outputs), optional
         The distribution's parameters under the policy that made the batch, where that is not the
-        policy at the theta that a step begins from. A step's KL and gain are measured from there;
-        its direction is that of rows drawn at theta.
+        policy at the theta that a step begins from. A step's KL and gain are measured from there.
 
     Raises
     ------

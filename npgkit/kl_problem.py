@@ -31,6 +31,10 @@ class Outcome(StrEnum):
         "no solution: along a direction that gains without end the KL stays below epsilon; use a "
         "smaller epsilon, or direction='old||new'"
     )
+    UNATTAINED = (
+        "no solution: the surrogate rises all the way to a policy that gives actions up, within "
+        "epsilon; use a smaller epsilon, or direction='old||new'"
+    )
     NOT_SOLVED = (
         "not solved: the search on the boundary of the KL ball came to a halt; use a smaller "
         "epsilon"
@@ -166,7 +170,10 @@ class KLProblem:
         tangent = np.linalg.qr(normal[:, None], mode="complete")[0][:, 1:]
         if tangent.shape[1] == 0:
             return np.zeros_like(z), False
-        curvature, axes = np.linalg.eigh(tangent.T @ self._hessian(z) @ tangent)
+        H = tangent.T @ self._hessian(z) @ tangent
+        if not np.isfinite(H).all():  # z is at the edge of where there are policies
+            return tangent @ (tangent.T @ self.g), False
+        curvature, axes = np.linalg.eigh(H)
         steepness = np.abs(curvature)
         if not steepness.max() > 0:
             return tangent @ (tangent.T @ self.g), False

@@ -18,11 +18,11 @@ from .cg import conjugate_gradient
 from .fisher import FisherOperator
 from .floating import quiet
 from .kl_problem import KLProblem, Outcome
-from .networks import Linearization
-from .objectives import DIRECTIONS, kl_gradient_at, mean_kl_of_outputs
+from .objectives import DIRECTIONS
 from .policy import Policy
 from .step_result import Reason, Start, Step
 from .validation import as_choice, as_scalar
+from .whitened import Whitened, inverse_root
 
 
 @quiet
@@ -122,7 +122,7 @@ def natural_step(
             return start.refuse(cg.x, Reason.CG_NOT_CONVERGED.format(status=cg.status), cg)
         x, xFx = cg.x, cg.xAx - F.damping * float(cg.x @ cg.x)
     else:
-        root = _inverse_root(F.dense())
+        root = inverse_root(F.dense())
         x = root @ (root.T @ g)
         xFx = float(g @ x) - F.damping * float(x @ x)
     if not (xFx > 0 and np.isfinite(xFx)):
@@ -169,22 +169,12 @@ def kl_step(
     if batch.outputs is not None:
         raise ValueError("batch.outputs must be left out; the KL ball of kl_step is around theta")
     start = Start.of(policy, theta, batch, dtype=np.float64, kl_direction=kl_direction)
-    linearized, theta, g = start.linearized, start.theta, start.g
     if refused := start.refuse_gradient():
         return refused
-    root = _inverse_root(FisherOperator(policy, theta, batch, linearized=linearized).dense())
-
-    def divergence(z: np.ndarray) -> float:
-        new = policy.linearize(theta + root @ z, batch.obs).out
-        return mean_kl_of_outputs(policy, new, linearized.out, batch, kl_direction)
-
-    def gradient(z: np.ndarray) -> np.ndarray:
-        new = policy.linearize(theta + root @ z, batch.obs)
-        return root.T @ kl_gradient_at(policy, new, linearized.out, batch, kl_direction)
-
-    slope = root.T @ g
-    problem = KLProblem(slope, divergence, gradient, epsilon)
-    found = problem.solve(_single_output_turns(policy, linearized, batch, root, slope))
+    near = Whitened.around(start)
+    root, slope = near.root, near.root.T @ start.g
+    problem = KLProblem(slope, near.divergence, near.gradient, epsilon)
+    found = problem.solve(_single_output_turns(start, root, slope))
     if found.status != Outcome.SOLVED:
         return start.refuse(root @ found.z, found.status)
     return start.accept(
@@ -195,25 +185,16 @@ def kl_step(
     )
 
 
-def _single_output_turns(
-    policy: Policy, linearized: Linearization, batch: Batch, root: np.ndarray, g: np.ndarray
-) -> np.ndarray:
+def _single_output_turns(start: Start, root: np.ndarray, g: np.ndarray) -> np.ndarray:
     """Return directions (k, m) that move one output of one row, and the others as little as can be.
 
     Only those along which the objective rises, the steepest first. Where the KL ball of a table is
     unbounded it is so along one of these: the probability of one action goes to 0 (chapter 3).
     """
-    M = policy.distribution.fisher_product
+    linearized, M = start.linearized, start.policy.distribution.fisher_product
     units = [np.broadcast_to(e, linearized.out.shape) for e in np.eye(linearized.out.shape[1])]
     rows = np.vstack([linearized.per_row(M(linearized.out, unit)) for unit in units]) @ root
     length = np.linalg.norm(rows, axis=1)
     rows = np.unique((rows[length > 0] / length[length > 0, None]).round(12), axis=0)
     rows = rows * np.sign(rows @ g)[:, None]
     return rows[np.argsort(-(rows @ g))]
-
-
-def _inverse_root(F: np.ndarray) -> np.ndarray:
-    """Return R with R R' = F^+, one column for each direction in which F is not zero."""
-    curvature, axes = np.linalg.eigh(F)
-    kept = curvature > max(len(F), 10) * np.finfo(F.dtype).eps * curvature[-1]
-    return axes[:, kept] / np.sqrt(curvature[kept])

@@ -6,7 +6,8 @@ epsilon, alpha = sqrt(2 epsilon / x'Fx); then the trials
     theta + alpha backtrack^j x,    j = 0, 1, 2, ...,
 
 are measured, and the first whose true mean KL is at most epsilon and whose surrogate improves is
-taken (Schulman et al., 2015).
+taken (Schulman et al., 2015). On an exact batch the return can then fall by no more than the
+bounds of chapter 9 say (eq. eq-mean-kl-bound and eq-mean-bound).
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def trust_region_step(
 
     Notes
     -----
-    Implements: eq. (eq-line-search), chapter 9. Source: Schulman et al. (2015).
+    Implements: eq. (eq-line-search), chapter 9. Source: Schulman et al. (2015), who bound the
+    KL old||new; `direction` does as they do.
     """
     epsilon = as_scalar("epsilon", epsilon, above=0.0)
     backtrack = as_scalar("backtrack", backtrack, above=0.0, below=1.0)

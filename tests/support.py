@@ -9,6 +9,14 @@ import numpy as np
 import npgkit
 from npgkit import Batch, Policy
 
+STANDARD_ERRORS = 5  # one honest test in two million fails
+
+
+def assert_mean(samples: np.ndarray, expected: np.ndarray, slack: float = 0.0) -> None:
+    """The mean over the first axis is `expected` up to STANDARD_ERRORS and `slack`."""
+    error = samples.std(axis=0) / np.sqrt(len(samples))
+    assert np.all(np.abs(samples.mean(axis=0) - expected) <= STANDARD_ERRORS * error + slack)
+
 
 def two_rooms_case() -> tuple[Policy, np.ndarray, Batch]:
     """The running example at p = (.8, .1): policy, theta, exact batch."""

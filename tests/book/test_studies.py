@@ -1,4 +1,4 @@
-"""The means that chapters 10 and 12 read: of the functions that stand there, and repeatable."""
+"""The means that chapters 11 and 12 read: of the functions that stand there, and repeatable."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def stored(name: str) -> dict[str, Any]:
     return json.loads((studies.PLACE / f"{name}.json").read_text("utf-8"))
 
 
-def results(name: str, arguments: dict[str, Any]) -> list[Any]:
+def results(name: str, arguments: dict[str, Any], part: str = "runs") -> list[Any]:
     (run,) = (
-        run for run in stored(name)["runs"] if {key: run[key] for key in arguments} == arguments
+        run for run in stored(name)[part] if {key: run[key] for key in arguments} == arguments
     )
     return run["results"]
 
@@ -40,27 +40,51 @@ def test_a_stored_study_says_where_it_comes_from(name):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_stored_study_is_the_one_that_the_program_runs(name):
-    study = STUDIES[name]
-    seeds = range(*stored(name)["seeds"])
+    """Same arguments and seeds; what is tuned is the best of the tuning's, on other seeds."""
+    study, data = STUDIES[name], stored(name)
+    arguments = study.arguments
+    if study.tuning:
+        assert range(*data["tuning_seeds"]) == study.tuning.seeds
+        assert not set(study.tuning.seeds) & set(study.seeds)
+        assert len(data["tuning"]) == len(arguments)
+        for each in arguments:
+            kept = results(name, each, "tuning")
+            assert len(kept) == len(study.tuning.seeds) and np.isfinite(kept).all()
+        arguments = studies.chosen(study.tuning, data["tuning"])
+    seeds = range(*data["seeds"])
     assert seeds == study.seeds
-    assert len(stored(name)["runs"]) == len(study.arguments)
-    for arguments in study.arguments:
-        assert len(results(name, arguments)) == len(seeds)
-        assert np.isfinite(results(name, arguments)).all()
+    assert len(data["runs"]) == len(arguments)
+    for each in arguments:
+        assert len(results(name, each)) == len(seeds)
+        assert np.isfinite(results(name, each)).all()
+
+
+def test_the_least_mean_is_chosen_for_each_other_argument():
+    rows = [
+        {"epsilon": epsilon, "n": n, "results": [gap, gap + 2]}
+        for epsilon, n, gap in [(1, 50, 3.0), (2, 50, 1.0), (1, 100, 0.0), (2, 100, 4.0)]
+    ]
+    picked = studies.chosen(studies.Tuning("epsilon", range(2)), rows)
+    assert picked == ({"epsilon": 2, "n": 50}, {"epsilon": 1, "n": 100})
+
+
+def test_no_radius_is_chosen_at_the_end_of_its_range():
+    """The best radius of each size has a smaller and a larger one beside it."""
+    tried = sorted({run["epsilon"] for run in stored("budget")["tuning"]})
+    assert {run["epsilon"] for run in stored("budget")["runs"]} <= set(tried[1:-1])
 
 
 @pytest.mark.parametrize("arguments", CALM, ids=str)
 def test_a_run_of_large_batches_is_the_stored_one(arguments):
-    for seed in range(3):
+    for k, seed in enumerate(range(*stored("budget")["tuning_seeds"])[:3]):
         again = STUDIES["budget"].run(arguments, seed)
-        assert again == pytest.approx(results("budget", arguments)[seed], rel=DIGITS)
+        assert again == pytest.approx(results("budget", arguments, "tuning")[k], rel=DIGITS)
 
 
-@pytest.mark.parametrize("n", [50, 100])
-def test_runs_of_small_batches_scatter_about_the_stored_mean(n):
+@pytest.mark.parametrize("run", stored("budget")["runs"][:2], ids=lambda run: f"n={run['n']}")
+def test_runs_of_small_batches_scatter_about_the_stored_mean(run):
     """Five other seeds: the two means differ by less than five standard errors."""
-    arguments = {"epsilon": 0.08, "n": n}
-    kept = np.array(results("budget", arguments))
+    arguments, kept = {"epsilon": run["epsilon"], "n": run["n"]}, np.array(run["results"])
     others = [STUDIES["budget"].run(arguments, seed) for seed in range(500, 505)]
     error = kept.std(ddof=1) * np.sqrt(1 / 5 + 1 / len(kept))
     assert abs(np.mean(others) - kept.mean()) < 5 * error

@@ -530,3 +530,106 @@ def test_ledger_the_kl_step_misses_its_promise_in_order_one():
     # the next term of either expansion is smaller by sqrt(epsilon), at most 1e-2
     assert order(promised) == pytest.approx(0.5, abs=0.01)
     assert order(missing) == pytest.approx(1.0, abs=0.01)
+
+
+def written_otherwise(
+    policy: npgkit.Policy, theta: np.ndarray
+) -> dict[str, tuple[npgkit.Policy, np.ndarray]]:
+    """The family in cubic coordinates, and in exponentials of theta: odds, for two actions."""
+    root = 0.9**0.5
+    phi = 2 / root * np.sinh(np.arcsinh(1.5 * root * theta) / 3)
+    cubic = npgkit.in_coordinates(
+        policy, lambda x: x + 0.3 * x**3, jacobian=lambda x: np.diag(1 + 0.9 * x**2)
+    )
+    odds = npgkit.in_coordinates(policy, np.log, jacobian=lambda x: np.diag(1 / x))
+    return {"cubic": (cubic, phi), "odds": (odds, np.exp(theta))}
+
+
+@pytest.mark.evidence("thm-surrogate-invariance")
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.18, 0.5])
+def test_surrogate_step_is_one_policy_where_the_linear_is_not(epsilon, direction):
+    """Two rooms in logits, cubic coordinates and odds: one policy; the linear step's are three."""
+    policy, theta, batch = two_rooms_case()
+    families = {"logits": (policy, theta), **written_otherwise(policy, theta)}
+
+    def after(method, name):
+        step = method(*families[name], batch, epsilon=epsilon, direction=direction)
+        return npgkit.action_probabilities(families[name][0], step.theta, 2)
+
+    surrogate = {name: after(npgkit.surrogate_kl_step, name) for name in families}
+    for name in ("cubic", "odds"):
+        # A KKT residual of 1e-10 at the least, times the condition of the problem.
+        np.testing.assert_allclose(surrogate[name], surrogate["logits"], atol=1e-8)
+    if direction == "old||new" or epsilon < 0.1822:  # else the linear problem has no solution
+        for name in ("cubic", "odds"):
+            assert np.abs(after(kl_step, name) - after(kl_step, "logits")).max() > 1e-3
+
+
+@pytest.mark.evidence("prop-surrogate-table")
+@pytest.mark.parametrize("epsilon", [0.003, 0.1, 0.4])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_tilted_policy_has_the_kl_and_beats_all_others(seed, epsilon):
+    """pi exp(A / tau) / Z against 5,000 policies of the ball, and the identity of the proof."""
+    mdp, policy, theta, batch, pi, d = tabular(seed)
+    gain = npgkit.evaluate(mdp, pi).A / (1 - mdp.gamma)
+    step = npgkit.surrogate_kl_step(policy, theta, batch, epsilon=epsilon)
+    tau = step.multiplier
+    new = pi * np.exp(gain / tau)
+    Z = new.sum(axis=1, keepdims=True)
+    new /= Z
+    np.testing.assert_allclose(npgkit.action_probabilities(policy, step.theta, 3), new, rtol=1e-9)
+    assert d @ kl(new, pi) == pytest.approx(epsilon, rel=1e-9)
+    L = lambda p: np.sum(p * gain, axis=-1) @ d  # noqa: E731
+    rng = np.random.default_rng(seed)
+    for p in rng.dirichlet(np.ones(3), size=(20, 3)):
+        identity = tau * d @ np.log(Z[:, 0]) - tau * d @ kl(p, new)
+        assert L(p) - tau * d @ kl(p, pi) == pytest.approx(identity, rel=1e-9, abs=1e-9)
+    far = rng.dirichlet(0.5 * np.ones(3), size=(5000, 3))
+    share = rng.random((5000, 1, 1))
+    others = pi + share * (far - pi)
+    inside = kl(others, pi) @ d <= epsilon
+    assert inside.sum() > 20
+    assert L(others[inside]).max() < L(new)
+
+
+@pytest.mark.evidence("prop-surrogate-table")
+@pytest.mark.parametrize("seed", range(6))
+def test_the_surrogate_has_a_solution_up_to_the_greedy_price(seed):
+    """kl_step's threshold lies below; at 0.99 and 1.01 of the greedy price; old||new goes on."""
+    mdp, policy, theta, batch, pi, d = tabular(seed)
+    A = npgkit.evaluate(mdp, pi).A
+    best = A.max(axis=1, keepdims=True) == A
+    greedy = d @ np.log(1 / np.sum(pi * best, axis=1))
+    assert prices(pi, d)[A < 0].min() <= greedy
+    below = npgkit.surrogate_kl_step(policy, theta, batch, epsilon=0.99 * greedy)
+    above = npgkit.surrogate_kl_step(policy, theta, batch, epsilon=1.01 * greedy)
+    assert below.accepted
+    assert not above.accepted and above.reason.startswith("no solution")
+    top = d @ A.max(axis=1) / (1 - mdp.gamma)
+    assert below.surrogate_gain < top
+    far = npgkit.surrogate_kl_step(policy, theta, batch, epsilon=(1 - 1e-6) * greedy)
+    assert far.surrogate_gain == pytest.approx(top, rel=1e-3)
+    assert npgkit.surrogate_kl_step(
+        policy, theta, batch, epsilon=2 * greedy, direction="old||new"
+    ).accepted
+
+
+@pytest.mark.evidence("prop-surrogate-table")
+@pytest.mark.parametrize("epsilon", [0.01, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_old_new_solution_is_a_quotient_and_beats_all_others(seed, epsilon):
+    """pi / pi_new is linear in A, with one tau for all states; 5,000 policies are no better."""
+    mdp, policy, theta, batch, pi, d = tabular(seed)
+    gain = npgkit.evaluate(mdp, pi).A / (1 - mdp.gamma)
+    step = npgkit.surrogate_kl_step(policy, theta, batch, epsilon=epsilon, direction="old||new")
+    new = npgkit.action_probabilities(policy, step.theta, 3)
+    nu = step.multiplier * pi / new + gain
+    np.testing.assert_allclose(nu, np.repeat(nu[:, :1], 3, axis=1), rtol=1e-8)
+    assert (nu > gain.max(axis=1, keepdims=True)).all()
+    assert d @ kl(pi, new) == pytest.approx(epsilon, rel=1e-9)
+    rng = np.random.default_rng(seed)
+    others = pi + rng.random((5000, 1, 1)) * (rng.dirichlet(0.5 * np.ones(3), size=(5000, 3)) - pi)
+    inside = np.sum(pi * np.log(pi / others), axis=-1) @ d <= epsilon
+    assert inside.sum() > 20
+    assert (np.sum(others[inside] * gain, axis=-1) @ d).max() < np.sum(new * gain, axis=-1) @ d

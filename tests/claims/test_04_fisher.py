@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -443,3 +445,115 @@ def test_near_determinism_the_ellipse_outgrows_the_ball():
         end = theta - [np.sqrt(0.02 / F[0, 0]), 0]
         costs.append(npgkit.mean_kl(policy, end, theta, batch) / 0.01)
     assert np.round(costs, 1).tolist() == [1.2, 28.9, 891.6]
+
+
+# Why this matrix and no other
+
+
+def split(x, shares):
+    """Each entry of x divided among new outcomes in the given shares, in their order."""
+    return np.concatenate([value * q for value, q in zip(x, shares, strict=True)])
+
+
+def simplex_case(seed, n=4):
+    """A distribution, a direction that sums to 0, and the shares of a splitting."""
+    rng = np.random.default_rng(seed)
+    v = rng.normal(size=n)
+    shares = [rng.dirichlet(np.ones(k)) for k in rng.integers(1, 5, size=n)]
+    return rng.dirichlet(np.ones(n)), v - v.mean(), shares
+
+
+@pytest.mark.evidence("thm-chentsov")
+@pytest.mark.parametrize("seed", range(6))
+def test_splitting_keeps_fishers_length_and_no_other_power(seed):
+    """sum v^2 / p^k over random splittings: unchanged for k = 1, and changed for other powers."""
+    p, v, shares = simplex_case(seed)
+    order = np.random.default_rng(seed).permutation(sum(map(len, shares)))
+    P, V = split(p, shares)[order], split(v, shares)[order]
+    for power in (0.0, 0.5, 0.9, 1.0, 1.1, 2.0):
+        before, after = np.sum(v**2 / p**power), np.sum(V**2 / P**power)
+        if power == 1.0:
+            assert after == pytest.approx(before, rel=1e-12)
+        else:
+            assert abs(after / before - 1) > 1e-6
+
+
+@pytest.mark.evidence("thm-chentsov")
+def test_symmetric_forms_on_differences_are_multiples_of_one():
+    """Any form averaged over all reorderings is c sum v^2 on directions that sum to 0."""
+    rng, n = np.random.default_rng(0), 4
+    A = rng.normal(size=(n, n))
+    A = A @ A.T
+    orders = np.array(list(itertools.permutations(range(n))))
+    mean = np.mean([A[np.ix_(o, o)] for o in orders], axis=0)
+    v = rng.normal(size=(50, n))
+    v -= v.mean(axis=1, keepdims=True)
+    lengths = np.einsum("ki,ij,kj->k", v, mean, v) / np.sum(v**2, axis=1)
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-12)
+
+
+@pytest.mark.evidence("thm-chentsov")
+def test_rational_distributions_become_uniform_by_splitting():
+    """p = k / N, each outcome split into k_i equal parts: N sum v^2 there is sum v^2 / p here."""
+    counts, v = np.array([1, 4, 2, 5]), np.array([0.3, -0.1, -0.4, 0.2])
+    N = counts.sum()
+    shares = [np.full(k, 1 / k) for k in counts]
+    np.testing.assert_allclose(split(counts / N, shares), 1 / N, rtol=1e-14)
+    uniform = N * np.sum(split(v, shares) ** 2)
+    assert uniform == pytest.approx(np.sum(v**2 / (counts / N)), rel=1e-13)
+
+
+@pytest.mark.evidence("thm-chentsov")
+def test_the_form_on_pairs_of_state_and_action_is_F():
+    """A step moves d pi by v = d pi score.Delta, and sum v^2 / (d pi) is Delta'F Delta."""
+    policy, theta, batch = softmax_case()
+    Delta = unit(len(theta), 3)
+    p = batch.weights  # d(s) pi(a|s), all pairs
+    v = p * (policy.score(theta, batch.obs, batch.act) @ Delta)
+    assert v.sum() == pytest.approx(0, abs=1e-15)
+    F = dense_fisher(policy, theta, batch)
+    assert np.sum(v**2 / p) == pytest.approx(Delta @ F @ Delta, rel=1e-12)
+
+
+def fisher_distance(p, q):
+    return 2 * np.arccos(np.minimum(np.sum(np.sqrt(p * q), axis=-1), 1))
+
+
+@pytest.mark.evidence("prop-fisher-sphere")
+@pytest.mark.parametrize("seed", range(5))
+def test_great_circles_have_the_distance_and_no_path_is_shorter(seed):
+    """The arc's length in Fisher's metric is the formula; 200 bent paths are longer."""
+    rng = np.random.default_rng(seed)
+    p, q = rng.dirichlet(np.ones(4), size=2)
+    t = np.linspace(0, 1, 2001)[:, None]
+    angle = fisher_distance(p, q) / 2
+    x = (np.sin((1 - t) * angle) * np.sqrt(p) + np.sin(t * angle) * np.sqrt(q)) / np.sin(angle)
+    arc = x**2
+    np.testing.assert_allclose(arc.sum(axis=1), 1, rtol=1e-12)
+
+    def length(path):  # by the metric itself, at the middle of each hop
+        hop, middle = np.diff(path, axis=0), (path[1:] + path[:-1]) / 2
+        return np.sqrt(np.sum(hop**2 / middle, axis=1)).sum()
+
+    # A hop of 1/2000 of the path errs by its square.
+    assert length(arc) == pytest.approx(fisher_distance(p, q), rel=1e-6)
+    for _ in range(200):
+        bent = arc * np.exp(np.sin(np.pi * t) * 0.3 * rng.normal(size=4))
+        assert length(bent / bent.sum(axis=1, keepdims=True)) > length(arc)
+
+
+@pytest.mark.evidence("prop-fisher-sphere")
+def test_half_the_squared_distance_is_the_kl_to_third_order():
+    """KL - dist^2 / 2 falls with slope 3 in either direction; corners are no farther than pi."""
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet(np.ones(4))
+    v = p * rng.normal(size=4)
+    v -= p * v.sum()
+    h = np.geomspace(1e-3, 3e-2, 8)
+    q = p + h[:, None] * v
+    half = fisher_distance(p, q) ** 2 / 2
+    for kl in (np.sum(q * np.log(q / p), axis=1), np.sum(p * np.log(p / q), axis=1)):
+        # The next term is of relative order h |v / p|, at most 0.06.
+        assert slope(h, kl - half) == pytest.approx(3, abs=0.1)
+    far = fisher_distance(rng.dirichlet(0.1 * np.ones(4), size=500), np.eye(4)[0])
+    assert far.max() <= np.pi

@@ -665,5 +665,7 @@ def test_the_stored_measurement_says_what_the_chapter_says():
         assert (np.array([run[name] for run in data["runs"]]) <= bound).all()
     first, last = data["runs"][0], data["runs"][-1]
     assert last["iterations"] < 4 * first["iterations"]
-    assert last["iterations_light"] > 20 * first["iterations_light"]
+    # The two smallest systems end because n is small; from n = 138 on, n grows 723-fold.
+    beyond = next(run for run in data["runs"] if run["n"] == 138)
+    assert last["iterations_light"] < 3 * beyond["iterations_light"]
     assert data["machine"]["blas_threads"] == 1

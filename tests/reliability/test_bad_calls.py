@@ -182,6 +182,12 @@ CASES = {
         lambda: npgkit.kl_step(POLICY, THETA, Batch(**ROWS, outputs=np.zeros((2, 2))), epsilon=0.1),
         "batch.outputs must be left out",
     ),
+    "surrogate_kl_step from other outputs": (
+        lambda: npgkit.surrogate_kl_step(
+            POLICY, THETA, Batch(**ROWS, logp=[-1.0, -1.0], outputs=np.zeros((2, 2))), epsilon=0.1
+        ),
+        "batch.outputs must be left out",
+    ),
     "batch outputs for other rows": (
         batch(outputs=np.zeros((3, 2))),
         r"outputs must have shape \(2, n_outputs\); got \(3, 2\)",
@@ -210,7 +216,12 @@ CASES = {
         "max_iter must be",
     ),
 }
-for NAME, GIVEN in (("natural_step", {}), ("kl_step", {}), ("trust_region_step", {"damping": 0.1})):
+for NAME, GIVEN in (
+    ("natural_step", {}),
+    ("kl_step", {}),
+    ("surrogate_kl_step", {}),
+    ("trust_region_step", {"damping": 0.1}),
+):
     GIVEN = {"epsilon": 0.1, **GIVEN}
     for VALUE in (0.0, -0.1, NAN, INF, None, "big", "0.5", b"0.5", True, np.True_, 10**400):
         CASES[f"{NAME} epsilon {VALUE!r:.20}"] = (
@@ -219,7 +230,11 @@ for NAME, GIVEN in (("natural_step", {}), ("kl_step", {}), ("trust_region_step",
         )
     CASES[f"{NAME} theta NaN"] = (step(NAME, theta=[NAN, 0], **GIVEN), r"theta\[0\] is nan")
     CASES[f"{NAME} theta short"] = (step(NAME, theta=[0.0], **GIVEN), "theta must have shape")
-for NAME, GIVEN in (("kl_step", {}), ("trust_region_step", {"damping": 0.1})):
+for NAME, GIVEN in (
+    ("kl_step", {}),
+    ("surrogate_kl_step", {}),
+    ("trust_region_step", {"damping": 0.1}),
+):
     CASES[f"{NAME} direction"] = (
         step(NAME, epsilon=0.1, direction="new||new", **GIVEN),
         "direction must be one of",
@@ -239,6 +254,10 @@ CASES["trust_region_step without logp"] = (
     lambda: npgkit.trust_region_step(
         POLICY, THETA, replace(BATCH, logp=None), epsilon=0.1, damping=0.1
     ),
+    "batch.logp is missing",
+)
+CASES["surrogate_kl_step without logp"] = (
+    lambda: npgkit.surrogate_kl_step(POLICY, THETA, replace(BATCH, logp=None), epsilon=0.1),
     "batch.logp is missing",
 )
 
@@ -273,6 +292,7 @@ def test_arguments_are_left_as_they_were():
         npgkit.euclidean_step(policy, theta, batch, alpha=0.1),
         npgkit.natural_step(policy, theta, batch, epsilon=0.01),
         npgkit.kl_step(policy, theta, batch, epsilon=0.01),
+        npgkit.surrogate_kl_step(policy, theta, batch, epsilon=0.01),
         npgkit.trust_region_step(policy, theta, batch, epsilon=0.01, damping=0.1),
     ):
         assert not np.shares_memory(step.theta, theta)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import npgkit
-from npgkit import Batch, euclidean_step, kl_step, natural_step, trust_region_step
+from npgkit import (
+    Batch,
+    euclidean_step,
+    kl_step,
+    natural_step,
+    surrogate_kl_step,
+    trust_region_step,
+)
 from tests.support import sampled_case, softmax_case, two_rooms_case
 
 STEPS = {
@@ -19,6 +26,10 @@ STEPS = {
     "trust region damped": lambda *case: trust_region_step(*case, epsilon=0.01, damping=0.1),
     "kl new||old": lambda *case: kl_step(*case, epsilon=0.01),
     "kl old||new": lambda *case: kl_step(*case, epsilon=0.01, direction="old||new"),
+    "surrogate new||old": lambda *case: surrogate_kl_step(*case, epsilon=0.01),
+    "surrogate old||new": lambda *case: surrogate_kl_step(
+        *case, epsilon=0.01, direction="old||new"
+    ),
 }
 
 
@@ -81,6 +92,21 @@ def test_kl_without_a_solution_says_so():
     case = two_rooms_case()
     result = kl_step(*case, epsilon=0.3)
     assert_refused(result, case[1], "no solution")
+
+
+@pytest.mark.parametrize("direction", ["new||old", "old||new"])
+@pytest.mark.parametrize("step", [kl_step, surrogate_kl_step])
+def test_a_search_may_leave_the_domain_of_the_coordinates(step, direction):
+    """Odds must be positive: beyond 0 there is no policy, and the KL counts as infinite there."""
+    policy = npgkit.in_coordinates(
+        npgkit.sigmoid_tabular(2), np.log, jacobian=lambda odds: np.diag(1 / odds)
+    )
+    odds = np.array([4.0, 1 / 9])
+    batch = npgkit.exact_batch(npgkit.two_rooms(), policy, odds)
+    for epsilon in (0.01, 0.1, 0.18):
+        result = step(policy, odds, batch, epsilon=epsilon, direction=direction)
+        assert result.accepted, result.reason
+        assert result.kl == pytest.approx(epsilon, rel=1e-8)
 
 
 def test_a_step_that_overflows_is_refused():

@@ -1,7 +1,8 @@
-"""The same plane on two sheets of graph paper: in your coordinates phi, and in mine, theta.
+"""The same plane on two sheets of graph paper: in the coordinates phi, and in theta.
 
-With theta = B phi + b, what is a circle on your sheet is an ellipse on mine. Whatever is drawn
-on the two panels is given in theta, as in `npgkit.lab.drawing.policy_pictures`.
+With theta = B phi + b, what is a circle on the sheet of phi is an ellipse on that of theta.
+Whatever is drawn on the two panels is given in theta, as in
+`npgkit.lab.drawing.policy_pictures`.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ _GRID = np.arange(-_FAR, _FAR + 0.5, 0.5)
 def two_papers(
     B: ArrayLike, centre: ArrayLike, landscape: plots.Landscape | None = None
 ) -> tuple[Figure, tuple[Axes, Axes]]:
-    """Return a figure with your sheet on the left and mine, with your grid on it, on the right.
+    """Return a figure with the sheet of phi, left, and that of theta with its grid on it, right.
 
     Parameters
     ----------
@@ -29,39 +30,39 @@ def two_papers(
     centre : array_like, shape (2,)
         The theta in the middle of both panels.
     landscape : Landscape, optional
-        Drawn on my sheet.
+        Drawn on the sheet of theta.
     """
     B, centre = np.asarray(B, dtype=float), np.asarray(centre, dtype=float)
     back, start = np.linalg.inv(B), np.linalg.solve(B, centre)
     width, height, side = 6.4, 3.65, 2.6  # inches, as in `plots.two_spaces`
     fig = Figure(figsize=(width, height))
-    yours, mine = (
+    of_phi, of_theta = (
         fig.add_axes((x / width, 0.5 / height, side / width, side / height)) for x in (0.5, 3.7)
     )
-    yours.set_title("your paper: φ", y=1.0)
-    yours.set_xlabel(r"$\phi_1$")
-    yours.set_ylabel(r"$\phi_2$", labelpad=1)
-    yours.locator_params(nbins=4, integer=True)
-    mine.set_title("my paper: logit of staying", y=1.0)
-    mine.set_xlabel(r"in the poor room, $\theta_i$")
-    mine.set_ylabel(r"in the rich room, $\theta_j$", labelpad=1)
+    of_phi.set_title("the paper of φ", y=1.0)
+    of_phi.set_xlabel(r"$\phi_1$")
+    of_phi.set_ylabel(r"$\phi_2$", labelpad=1)
+    of_phi.locator_params(nbins=4, integer=True)
+    of_theta.set_title("Lou's paper: logit of staying", y=1.0)
+    of_theta.set_xlabel(r"in the poor room, $\theta_i$")
+    of_theta.set_ylabel(r"in the rich room, $\theta_j$", labelpad=1)
 
-    def to_yours(theta: ArrayLike) -> np.ndarray:
+    def to_phi(theta: ArrayLike) -> np.ndarray:
         return np.asarray(np.asarray(theta, dtype=float) @ back.T)
 
-    def to_mine(phi: ArrayLike) -> np.ndarray:
+    def to_theta(phi: ArrayLike) -> np.ndarray:
         return np.asarray(np.asarray(phi, dtype=float) @ B.T)
 
-    use_space(yours, Space(_window(start, 1.2), to_yours, to_mine))
-    use_space(mine, Space(_window(centre, 2.4), np.asarray, np.asarray), landscape)
+    use_space(of_phi, Space(_window(start, 1.2), to_phi, to_theta))
+    use_space(of_theta, Space(_window(centre, 2.4), np.asarray, np.asarray), landscape)
     for k in _GRID:
         for line in (((k, -_FAR), (k, _FAR)), ((-_FAR, k), (_FAR, k))):
             ends = np.round(start) + np.array(line)
-            for ax, points in ((yours, ends), (mine, to_mine(ends))):
+            for ax, points in ((of_phi, ends), (of_theta, to_theta(ends))):
                 if _crosses(points, *ax.get_xlim(), *ax.get_ylim()):
                     ax.plot(*points.T, color=style.QUIET, linewidth=0.5, zorder=0.5,
                             linestyle=(0, (1, 2)))  # fmt: skip
-    return fig, (yours, mine)
+    return fig, (of_phi, of_theta)
 
 
 def _window(centre: np.ndarray, half: float) -> Limits:

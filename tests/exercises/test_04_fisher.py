@@ -1,0 +1,164 @@
+"""Chapter 4's exercises: right answers are accepted, and a wrong one is told what is wrong."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
+
+CHAPTER = "04_fisher"
+
+GAUSSIAN = """
+def M(sigma):
+    return {M}
+def sampled(z, sigma):
+    scores = {scores}
+    return {mean}
+"""
+
+
+def gaussian(
+    M="np.diag([1, 2]) / sigma**2",
+    scores="np.stack([z / sigma, (z**2 - 1) / sigma])",
+    mean="scores @ scores.T / len(z)",
+):
+    return GAUSSIAN.format(M=M, scores=scores, mean=mean)
+
+
+def null_vectors(columns=6):
+    """The null vectors of two visited states and one unvisited, of four actions each."""
+    N = np.zeros((12, 6))
+    N[0:4, 0] = N[4:8, 1] = 0.5
+    N[8:12, 2:6] = np.eye(4)
+    return N[:, :columns]
+
+
+ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+RIGHT = {"a": "weighted", "b": "sampled", "c": "true", "d": "none"}
+CUBIC = "np.cbrt(c[0] / c[1])"
+C = "c = d * p * (1 - p) * (1 - 2 * p)\n"
+
+ANSWERS = {
+    "ex-fisher-gaussian": Answers(
+        right=[
+            gaussian(),
+            gaussian(
+                M="[[sigma**-2, 0], [0, 2 * sigma**-2]]",
+                scores="np.array([z, z * z - 1]).T / sigma",
+                mean="np.einsum('ni,nj->ij', scores, scores) / z.size",
+            ),
+            gaussian(mean="np.mean([np.outer(s, s) for s in scores.T], axis=0)"),
+        ],
+        wrong=[
+            (gaussian(M="np.diag([1 / sigma**2, 2])"), r"\(mu, log sigma\)"),
+            (gaussian(M="np.eye(2) / sigma**2"), "fourth moment"),
+            (gaussian(M="np.diag([1, 2])"), r"M .case 1 of 3. (?!is 0\.25)"),
+            (gaussian(M="np.diag([1 / sigma**2, 2 / sigma])"), "M .case 1"),
+            (gaussian(M="np.diag([1, 2]) / 0.36"), "M .case 2"),
+            (gaussian(M="np.diag([1, 2]) / sigma"), "M .case 1"),
+            (gaussian(M="np.diag([sigma**2, sigma**2 / 2])"), "M .case 1"),
+            (gaussian(M="np.diag([2, 1]) / sigma**2"), "M .case 1"),
+            (gaussian(M="np.array([1, 2]) / sigma**2"), "shape"),
+            (gaussian(scores="np.stack([z / sigma, z**2 - 1])"), "sampled .case"),
+            (gaussian(scores="np.stack([z / sigma, z**2 / sigma])"), "sampled .case"),
+            (gaussian(mean="scores @ scores.T"), "sampled .case"),
+            (gaussian(mean="np.cov(scores)"), "sampled .case"),
+            (gaussian(mean="M(sigma)"), "exact matrix, and not the mean"),
+            (gaussian(mean="scores.T @ scores / len(z)"), "shape"),
+        ],
+    ),
+    "ex-fisher-halfway": Answers(
+        right=[
+            "lambda p, q: arc(p, q, np.array([0.5]))[0]",
+            "lambda p, q: (p + q + 2 * np.sqrt(p * q)) / (2 + 2 * np.sum(np.sqrt(p * q)))",
+            "lambda p, q: (np.sqrt(p) + np.sqrt(q)) ** 2 / np.sum((p**0.5 + q**0.5) ** 2)",
+        ],
+        wrong=[
+            ("lambda p, q: (p + q) / 2", "straight line between"),
+            ("lambda p, q: np.sqrt(p * q) / np.sum(np.sqrt(p * q))", "straight line in logits"),
+            ("lambda p, q: (np.sqrt(p) + np.sqrt(q)) / 2", "sum"),
+            ("lambda p, q: ((np.sqrt(p) + np.sqrt(q)) / 2) ** 2", "sum"),
+            ("lambda p, q: p", "halfway"),
+            ("lambda p, q: np.array([0.5, 0.5])", "shape|halfway"),
+            ("lambda p, q: 2 * np.arccos(np.sum(np.sqrt(p * q)))", "shape|halfway"),
+            ("lambda p, q: (p**0.5 + q**0.5) / np.sum(p**0.5 + q**0.5)", "halfway"),
+        ],
+    ),
+    "ex-fisher-null-space": Answers(
+        right=[null_vectors(), null_vectors()[:, ::-1], null_vectors() @ ROTATION],
+        wrong=[
+            (null_vectors(3)[:, :2], "what does state 2 cost"),
+            (null_vectors(3), "what does state 2 cost"),
+            (null_vectors(5), "it is larger"),
+            (2 * null_vectors(), "not orthonormal"),
+            (null_vectors()[:, 2:5], "it is larger"),
+            (np.eye(12), "F moves"),
+            (null_vectors().T, "12 rows"),
+            (np.zeros((12, 0)), "no columns"),
+            (np.ones((12, 1)) / 12**0.5, "what does state 2 cost"),
+            (np.ones(12), "12 rows"),
+        ],
+    ),
+    "ex-which-fisher": Answers(
+        right=[
+            RIGHT,
+            dict(reversed(RIGHT.items())),
+            "dict(a='weighted', b='sampled', c='true', d='none')",
+        ],
+        wrong=[
+            *[
+                ({**RIGHT, key: word}, f"^.not yet. {key}:")
+                for key, word in product("abcd", ("true", "sampled", "weighted", "none"))
+                if RIGHT[key] != word
+            ],
+            (["weighted", "sampled", "true", "none"], "dictionary"),
+            ({"a": "weighted"}, "dictionary"),
+        ],
+    ),
+    "ex-fisher-cubic": Answers(
+        right=[
+            f"{C}v = np.array([1.0, -{CUBIC}])",
+            f"{C}v = [-1.0, {CUBIC}]",
+            f"{C}v = np.array([3.0, -3 * {CUBIC}])",
+            f"{C}v = 1e-3 * np.array([1.0, -{CUBIC}])",
+        ],
+        wrong=[
+            (f"{C}v = [1.0, {CUBIC}]", "let them cancel"),
+            ([0.0, 0.0], "zero"),
+            (f"{C}v = [1.0, -c[0] / c[1]]", "does not vanish"),
+            (f"{C}v = [1.0, -np.cbrt(c[1] / c[0])]", "does not vanish"),
+            ([0.484, 0.876], "does not vanish"),
+            ([1.0, 0.0], "does not vanish"),
+            ([1e-4, 0.0], "does not vanish"),
+            ([1.0, np.nan], "no number"),
+            ([1.0, 2.0, 3.0], "two entries"),
+            (["a", "b"], "no number"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
+def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
+    """Each right answer of the table is accepted, however it is written."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert outcome.accepted, outcome.message
+
+
+@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
+def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
+    """Each wrong answer of the table is rejected, with a message that is true of it."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert not outcome.accepted and not outcome.open
+    assert re.search(words, outcome.message), outcome.message
+
+
+def test_every_check_is_tried_and_open_at_first() -> None:
+    """No exercise with a check is left out, and none has a verdict before there is an answer."""
+    assert not without_mutants(CHAPTER, ANSWERS)
+    assert all(checks(CHAPTER, label)().open for label in ANSWERS)

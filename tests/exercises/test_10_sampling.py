@@ -1,0 +1,133 @@
+"""Chapter 10's exercises: right answers are accepted, and a wrong one is told what is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
+
+CHAPTER = "10_sampling"
+
+BACKWARDS = """
+def my_gae(rew, values, next_values, terminated, truncated, gamma, lam):
+    adv, ahead = np.zeros(len(rew)), 0.0
+    for t in range(len(rew) - 1, -1, -1):
+        delta = rew[t] + gamma * {after} - values[t]
+        ahead = delta + {carry} * ahead
+        adv[t] = ahead
+    return {result}
+"""
+FORWARDS = """
+def my_gae(rew, values, next_values, terminated, truncated, gamma, lam):
+    T, adv = len(rew), []
+    for t in range(T):
+        total, weight = 0.0, 1.0
+        for k in range(t, T):
+            total += weight * (rew[k] + gamma * next_values[k] * (1 - terminated[k]) - values[k])
+            weight *= gamma * lam
+            if terminated[k] or truncated[k]:
+                break
+        adv.append(total)
+    return adv
+"""
+MATRIX = """
+def my_gae(rew, values, next_values, terminated, truncated, gamma, lam):
+    delta = rew + gamma * np.where(terminated, 0, next_values) - values
+    goes_on = np.where(terminated | truncated, 0, gamma * lam)
+    return np.linalg.solve(np.eye(len(rew)) - np.diag(goes_on[:-1], 1), delta)
+"""
+AFTER = "next_values[t] * (not terminated[t])"
+CARRY = "gamma * lam * (not (terminated[t] or truncated[t]))"
+
+
+def backwards(after: str = AFTER, carry: str = CARRY, result: str = "adv") -> str:
+    return BACKWARDS.format(after=after, carry=carry, result=result)
+
+
+def clock(error: str = "0.197", k: str = "1415") -> str:
+    return f"my_error, my_k = {error}, {k}"
+
+
+ANSWERS = {
+    "ex-sampling-gae": Answers(
+        right=[backwards(), FORWARDS, MATRIX, backwards(result="adv.tolist()")],
+        wrong=[
+            (backwards(after="next_values[t]"), "After a termination nothing"),
+            (
+                backwards(after="next_values[t] * (not (terminated[t] or truncated[t]))"),
+                "took the truncation for a termination",
+            ),
+            (
+                backwards(after="next_values[t] * (terminated[t] <= truncated[t])"),
+                "terminated and truncated",
+            ),
+            (backwards(after="next_values[t] * (not truncated[t])"), "two kinds of end"),
+            (backwards(carry="gamma * lam"), "runs on into the next episode"),
+            (backwards(after="next_values[t]", carry="gamma * lam"), "across the ends"),
+            (backwards(carry="gamma * lam * (not truncated[t])"), "after a termination: stop"),
+            (backwards(carry="gamma * lam * (not terminated[t])"), "after a truncation: stop"),
+            (backwards(carry=CARRY.replace("* lam ", "")), "Where is lam"),
+            (backwards(carry="0.0"), "That is delta alone"),
+            (backwards(carry=CARRY.replace("gamma * ", "")), r"case 1 of 3"),
+            (backwards(result="adv + values"), "subtract the values"),
+            (backwards(result="-adv"), "wrong sign"),
+            (backwards(result="adv / (1 - gamma)"), "10 times"),
+            (
+                backwards(after="values[(t + 1) % len(values)] * (not terminated[t])"),
+                r"next_values\[t\]",
+            ),
+            (backwards(after="values[t + 1]"), "IndexError"),
+            (backwards(result="0 * adv"), "zero everywhere"),
+        ],
+    ),
+    "ex-sampling-clock": Answers(
+        right=[
+            clock(),
+            clock("0.99 * (1 - 0.99**500) / (1 - 0.99) / 500", "1415.0"),
+            clock("np.float64(0.1967)", "int(np.ceil(99 / 0.07))"),
+        ],
+        wrong=[
+            (clock("0.803"), "share that is left"),
+            (clock("19.67"), "write it as a share"),
+            (clock("0.1987"), "lacks gamma V, not V"),
+            (clock("0.198"), "not zero"),
+            (clock("1 - 0.01 / (1 - 0.99 * 0.998)"), "lam = 0"),
+            (clock("-0.197"), "wrong sign"),
+            (clock(k="500"), "Still wrong by 7%"),
+            (clock(k="1414"), "Still wrong by 7%"),
+            (clock(k="1416"), "a shorter clock would do"),
+            (clock(k="0"), "positive integer"),
+            (clock(k="1414.3"), "positive integer"),
+            (clock(k="'1415'"), "positive integer"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
+def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
+    """Each right answer of the table is accepted, however it is written."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert outcome.accepted, outcome.message
+
+
+@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
+def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
+    """Each wrong answer of the table is rejected, with a message that is true of it."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert not outcome.accepted and not outcome.open
+    assert re.search(words, outcome.message), outcome.message
+
+
+@pytest.mark.parametrize("exercise", ANSWERS)
+def test_an_exercise_is_open_until_it_is_answered(exercise: str) -> None:
+    """As the notebook leaves it, the check says that there is no answer yet."""
+    assert checks(CHAPTER, exercise)().open
+
+
+def test_every_checked_exercise_has_its_wrong_answers() -> None:
+    """At least five wrong answers and three right ones for each check of the chapter."""
+    assert not without_mutants(CHAPTER, ANSWERS)
