@@ -1,4 +1,4 @@
-"""Chapter 12: the interquartile mean, what the line search spends, and the scale of the rewards."""
+"""Chapter 12: interquartile mean, paired comparisons, the line search, the scale of rewards."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import npgkit
+from benchmarks.studies import functions
 from npgkit import Batch, Policy
 from npgkit.practice.evaluation import interquartile_mean
 from npgkit.trust_region import KL_TOO_LARGE
@@ -44,29 +45,72 @@ def test_the_interquartile_mean_withstands_a_quarter_of_the_runs(n):
             assert np.sign(iqm(changed)) == np.sign(height)
 
 
-@pytest.mark.evidence("prop-iqm")
-@pytest.mark.parametrize("n", [4, 5, 8])
-def test_an_interval_in_the_range_misses_the_median_as_often(n):
-    """The whole range misses the median in a share 2^(1-n) of samples, to four standard errors."""
+# Pairs and many comparisons: the chapter's own `paired` and `holm` --------------------------------
+
+
+@pytest.mark.evidence("prop-paired")
+@pytest.mark.parametrize(
+    "sizes",
+    [np.arange(1.0, 9.0), np.ones(8), np.r_[np.zeros(3), 1.0, 2.0, 2.0, 5.0], 10.0 ** np.arange(6)],
+)
+def test_the_same_arm_twice_has_a_small_p_as_seldom(sizes):
+    """Over all patterns of signs, P(p <= u) <= u at every u, and p is at least 2^(1-n)."""
+    paired, n = functions("12_in_practice")["paired"], len(sizes)
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * n)).reshape(n, -1).T
+    ps = np.sort([paired(sign * sizes) for sign in signs])
+    at_most = np.searchsorted(ps, ps, side="right") / len(ps)
+    assert np.all(at_most <= ps + 1e-12)
+    assert ps[0] >= 2.0 ** (1 - n)
+
+
+@pytest.mark.evidence("prop-paired")
+def test_a_difference_with_all_seeds_has_the_least_p():
+    """Ten pairs, all won by one arm: p = 2^-9, whatever the sizes of the differences."""
+    paired = functions("12_in_practice")["paired"]
     rng = np.random.default_rng(0)
-    trials, missed = 40_000, 2.0 ** (1 - n)
-    for draw, median in ((rng.normal, 0.0), (rng.exponential, np.log(2))):
-        values = draw(size=(trials, n))
-        outside = (values.min(axis=1) > median) | (values.max(axis=1) < median)
-        error = np.sqrt(missed * (1 - missed) / trials)
-        assert abs(outside.mean() - missed) < 4 * error
+    for n in (5, 10):
+        assert paired(rng.exponential(size=n)) == 2.0 ** (1 - n)
+        assert paired(-rng.exponential(size=n)) == 2.0 ** (1 - n)
 
 
-@pytest.mark.evidence("prop-iqm")
-def test_the_bootstrap_interval_lies_inside_the_sample():
-    """`interval` never leaves the least and the greatest value, so the price of part 3 is due."""
-    rng = np.random.default_rng(1)
-    for n in (4, 5, 10):
-        for _ in range(20):
-            values = rng.standard_cauchy(size=n)
-            found = npgkit.interval(values, resamples=200)
-            room = 1e-12 * np.abs(values).max()
-            assert values.min() - room <= found.low <= found.high <= values.max() + room
+@pytest.mark.evidence("prop-paired")
+@pytest.mark.parametrize("shared", [0.0, 0.7, 1.0])
+def test_holm_seldom_calls_a_difference_where_there_is_none(shared):
+    """Of twelve comparisons nine are of equal arms, dependent or not: errors in a share <= a."""
+    holm, rng = functions("12_in_practice")["holm"], np.random.default_rng(0)
+    trials, a, wrong = 4000, 0.05, 0
+    for _ in range(trials):
+        same = np.where(rng.random(9) < shared, rng.random(), rng.random(9))
+        called = holm(np.r_[same, np.full(3, 1e-4)]) <= a
+        assert called[9:].all()
+        wrong += called[:9].any()
+    assert wrong / trials <= a + 4 * np.sqrt(a * (1 - a) / trials)
+
+
+@pytest.mark.evidence("prop-paired")
+def test_holm_calls_differences_in_order_until_one_fails():
+    """Adjusted p are at most a exactly for those that the rule of part 3 calls."""
+    holm, rng = functions("12_in_practice")["holm"], np.random.default_rng(1)
+    for _ in range(200):
+        p = rng.random(7) ** 4
+        m, expected = len(p), np.zeros(len(p), bool)
+        for place, k in enumerate(np.argsort(p)):
+            if p[k] > 0.05 / (m - place):
+                break
+            expected[k] = True
+        np.testing.assert_array_equal(holm(p) <= 0.05, expected)
+
+
+@pytest.mark.evidence("prop-paired")
+def test_too_many_comparisons_call_no_difference():
+    """With ten pairs 25 comparisons can call one, and 26 cannot, however large it is."""
+    names = functions("12_in_practice")
+    least = names["paired"](np.arange(1.0, 11.0))
+    assert names["holm"](np.r_[least, np.ones(24)]).min() <= 0.05
+    assert names["holm"](np.full(26, least)).min() > 0.05
+
+
+# What a line search spends ------------------------------------------------------------------------
 
 
 def unit_steps(

@@ -1,11 +1,12 @@
-"""The figures over many runs: sensitivity with its intervals, and the KL of each update."""
+"""The figures over many runs: sensitivity, the KL of each update, every seed, profiles."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from npgkit import Result, interval
-from npgkit.lab.figures import learning_curves
+from npgkit.lab.figures import learning_curves, many_seeds
+from npgkit.practice.training import METHODS
 
 
 def result(kls, status="done", seed=0):
@@ -45,3 +46,63 @@ def test_no_runs_draw_nothing(runs):
     ax = Figure().subplots()
     learning_curves.divergences(ax, runs, "trpo")
     assert not ax.get_lines()
+
+
+def test_every_arm_has_a_look_of_its_own():
+    """Methods keep their colours, and no two arms share colour and marker."""
+    looks = learning_curves.ARMS
+    assert set(METHODS) < set(looks)
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(looks)
+
+
+def test_more_than_three_labels_get_two_rows():
+    """The axes make room: their top lies lower than under one row."""
+    tops = []
+    for names in (["trpo"], ["trpo", "npg", "vpg", "adam"]):
+        fig, ax = learning_curves.plots.figure()
+        for name in names:
+            ax.plot([0, 1], [0, 1], **learning_curves.ARMS[name])
+        learning_curves.legend(fig)
+        tops.append(fig.subplotpars.top)
+    assert tops[1] < tops[0]
+
+
+def test_strips_show_every_seed_of_every_arm():
+    """Two dots a seed, a bar for each interquartile mean; a missing arm is an empty row."""
+    rng = np.random.default_rng(0)
+
+    def arm():
+        return {"a": rng.normal(size=10), "b": rng.normal(size=10)}
+
+    panels = {"one": {"trpo": arm(), "vpg": arm()}, "two": {"trpo": arm()}, "three": {"vpg": arm()}}
+    fig = many_seeds.strips(panels, dict.fromkeys(panels, 0.5), ("a", "b"))
+    shown = [ax for ax in fig.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in shown] == list(panels)
+    for ax, arms in zip(shown, panels.values(), strict=True):
+        dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+        found = sorted(np.concatenate([line.get_xdata() for line in dots]))
+        wanted = np.concatenate([values for each in arms.values() for values in each.values()])
+        np.testing.assert_allclose(found, sorted(wanted))
+        assert ax.get_ylim() == (1.5, -0.5)
+
+
+def test_a_profile_is_the_share_of_runs_above_each_score():
+    ax = Figure().subplots()
+    many_seeds.profile(ax, {"trpo": np.array([[0.1, 0.9], [0.5, 1.1]])}, np.array([0.0, 0.5, 1.0]))
+    (line,) = ax.get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), [1.0, 0.5, 0.25])
+
+
+def test_a_knob_is_drawn_at_the_length_of_its_updates():
+    """The root of the KL, in the geometric mean over seeds; a dot a seed, a line of means."""
+    tried = [
+        {"arm": "trpo", "scores": [1.0, 3.0], "kls": [0.01, 0.04]},
+        {"arm": "trpo", "scores": [5.0, 6.0], "kls": [0.16, 0.16]},
+    ]
+    ax = Figure().subplots()
+    many_seeds.knob(ax, tried)
+    *dots, line = ax.get_lines()
+    np.testing.assert_allclose(line.get_xdata(), [np.sqrt(0.02), 0.4])
+    np.testing.assert_array_equal(line.get_ydata(), [2.0, 5.5])
+    assert [list(d.get_ydata()) for d in dots] == [[1.0, 3.0], [5.0, 6.0]]
+    assert ax.get_xscale() == "log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,22 @@ from npgkit.practice.results import DONE, Result, returns_at
 
 LOOKS = {"vpg": "euclidean", "npg": "natural", "trpo": "trust_region"}
 NAMES = {"vpg": "plain gradient", "npg": "natural gradient", "trpo": "trust region"}
+ARMS: dict[str, dict[str, Any]] = {
+    **{
+        name: {**plots.METHODS[LOOKS[name]], "label": NAMES[name]}
+        for name in ("trpo", "npg")
+    },
+    "one product": {"color": "#56b4e9", "marker": "v", "linestyle": "-", "label": "one product"},
+    "vpg": {**plots.METHODS[LOOKS["vpg"]], "label": NAMES["vpg"]},
+    "adam": {"color": "#e69f00", "marker": "X", "linestyle": (0, (3, 1)), "label": "Adam"},
+    "sb3-contrib": {
+        "color": plots.QUIET, "marker": "D", "linestyle": "-", "label": "sb3-contrib"
+    },
+    "sb3-contrib, matched": {
+        "color": plots.QUIET, "marker": "P", "linestyle": ":", "label": "sb3, matched"
+    },
+}  # fmt: skip
+"""Keyword arguments of `Axes.plot`, by the name of a configuration or of another program."""
 
 
 def drawable(results: Iterable[Result]) -> list[list[list[float]]]:
@@ -31,7 +48,7 @@ def band(ax: Axes, results: Iterable[Result], method: str, points: int = 40) -> 
     )
     levels = np.array([returns_at(curve, grid) for curve in curves])
     intervals = [interval(column, resamples=500) for column in levels.T]
-    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "markevery": 8}
+    look = {**ARMS[method], "markevery": 8}
     ax.plot(grid / 1000, [i.estimate for i in intervals], **look)
     ax.fill_between(
         grid / 1000,
@@ -47,11 +64,20 @@ def draw(results: Sequence[Result], title: str) -> Figure:
     """Return a figure with the learning curves of the methods in `results`, by their names."""
     fig, ax = plots.figure(5.0, 3.6)
     fig.subplots_adjust(left=0.18)  # room for returns of four digits and a sign
-    for method in LOOKS:
+    for method in ARMS:
         band(ax, [r for r in results if r.name == method], method)
     ax.set(xlabel="environment steps, thousands", ylabel="return of an episode", title=title)
-    plots.legend(fig)
+    legend(fig)
     return fig
+
+
+def legend(fig: Figure) -> None:
+    """Put the labels above the axes of `fig`: in one row, or in two if there are over three."""
+    labels = {label for ax in fig.axes for label in ax.get_legend_handles_labels()[1]}
+    if len(labels) > 3:
+        top = 1 - 0.62 / fig.get_figheight()
+        fig.subplots_adjust(top=min(top, fig.subplotpars.top))
+    plots.legend(fig, ncols=3 if labels else 1, columnspacing=1.2)
 
 
 def whiskers(ax: Axes, x: Sequence[float], samples: Sequence[np.ndarray], method: str) -> None:
@@ -59,7 +85,7 @@ def whiskers(ax: Axes, x: Sequence[float], samples: Sequence[np.ndarray], method
     found = [interval(sample) for sample in samples]
     middle = np.array([i.estimate for i in found])
     arms = np.array([[i.estimate - i.low, i.high - i.estimate] for i in found]).T
-    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "capsize": 3, "elinewidth": 1}
+    look = {**ARMS[method], "capsize": 3, "elinewidth": 1}
     ax.errorbar(x, middle, yerr=arms, **look)
     ax.set_xscale("log")
 
@@ -77,7 +103,7 @@ def divergences(ax: Axes, results: Iterable[Result], method: str) -> None:
         row[: len(known)] = np.where(known > 0, known, np.nan)
     updates = 1 + np.flatnonzero(~np.isnan(kls).all(axis=0))
     kls = kls[:, updates - 1]
-    look = {**plots.METHODS[LOOKS[method]], "label": NAMES[method], "markevery": 8}
+    look = {**ARMS[method], "markevery": 8}
     ax.semilogy(updates, np.nanmedian(kls, axis=0), **look)
     ends = np.nanmin(kls, axis=0), np.nanmax(kls, axis=0)
     ax.fill_between(updates, *ends, color=look["color"], alpha=0.2, linewidth=0)

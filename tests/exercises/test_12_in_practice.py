@@ -1,0 +1,98 @@
+"""Chapter 12's exercises: right answers are accepted, and a wrong one is told what is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
+
+CHAPTER = "12_in_practice"
+
+BY_PAIRS = """
+def improvement(x, y):
+    won = sum(1 for a in x for b in y if a {sign} b){more}
+    return won / {pairs}
+"""
+
+BUDGET = """
+def budget(F, g, epsilon):
+    return {formula}
+"""
+
+ANSWERS = {
+    "ex-practice-bet": Answers(
+        right=[
+            "lambda x, y: (np.sign(np.subtract.outer(x, y)) + 1).mean() / 2",
+            BY_PAIRS.format(
+                sign=">",
+                more=" + sum(0.5 for a in x for b in y if a == b)",
+                pairs="(len(x) * len(y))",
+            ),
+            "lambda x, y: np.mean(np.heaviside(np.asarray(x)[:, None] - y, 0.5))",
+        ],
+        wrong=[
+            (BY_PAIRS.format(sign=">", more="", pairs="(len(x) * len(y))"), "Ties count one half"),
+            (BY_PAIRS.format(sign=">=", more="", pairs="(len(x) * len(y))"), "Ties count one half"),
+            ("lambda x, y: np.mean((y[:, None] > x) + 0.5 * (y[:, None] == x))", "that y wins"),
+            ("lambda x, y: float(np.max(x) > np.max(y))", "All pairs count"),
+            (BY_PAIRS.format(sign=">", more="", pairs="len(x)"), "divide by the number of pairs"),
+            ("lambda x, y: np.mean(x > y)", "stopped on case 1"),
+            ("lambda x, y: 0.5", "One half"),
+        ],
+    ),
+    "ex-practice-budget": Answers(
+        right=[
+            BUDGET.format(formula="(2 * epsilon) ** 0.5 / (g.T @ (F @ g)) ** 0.5"),
+            "lambda F, g, epsilon: np.sqrt(2 * epsilon / np.einsum('i,ij,j', g, F, g))",
+            BUDGET.format(formula="np.sqrt(epsilon / (0.5 * np.sum(F * np.outer(g, g))))"),
+        ],
+        wrong=[
+            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ np.linalg.solve(F, g)))"), "x = g"),
+            (BUDGET.format(formula="np.sqrt(epsilon / (g @ F @ g))"), "one half"),
+            (BUDGET.format(formula="2 * epsilon / (g @ F @ g)"), "quadratic"),
+            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ g))"), "Where is F"),
+            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ F @ g)) * g"), "One number"),
+            (BUDGET.format(formula="-np.sqrt(2 * epsilon / (g @ F @ g))"), "sign"),
+        ],
+    ),
+    "ex-practice-five": Answers(
+        right=[
+            [1 / 252, 1 / 32, 12],
+            "np.array([1 / len(list(combinations(range(10), 5))), 2.0**-5, 12])",
+            (0.00397, 0.03125, 12),
+        ],
+        wrong=[
+            ([1 / 126, 1 / 32, 12], "not two"),
+            ([1 / 32, 1 / 32, 12], "in no pairs"),
+            ([1 / 1024, 1 / 32, 12], "pick 5 of 10"),
+            ([1 / 252, 1 / 16, 12], "named beforehand"),
+            ([1 / 252, 1 / 252, 12], "Five coins"),
+            ([1 / 252, 1 / 32, 11], "51.2"),
+            ([1 / 252, 1 / 32, 13], "least n"),
+            ([1 / 252, 1 / 32], "Three numbers"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
+def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
+    """Each right answer of the table is accepted, however it is written."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert outcome.accepted, outcome.message
+
+
+@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
+def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
+    """Each wrong answer of the table is rejected, with a message that is true of it."""
+    outcome = checks(CHAPTER, exercise)(answer)
+    assert not outcome.accepted and not outcome.open
+    assert re.search(words, outcome.message), outcome.message
+
+
+def test_every_check_is_tried_with_enough_answers() -> None:
+    """Three right and five wrong ones, for each exercise that has a place for an answer."""
+    assert not without_mutants(CHAPTER, ANSWERS)
