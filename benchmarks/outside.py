@@ -10,6 +10,7 @@ book/data/outside.json.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ def _episode(env: gymnasium.Env, seed: int) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     head = {
         "command": "python benchmarks/outside.py",
         "machine": machine(),

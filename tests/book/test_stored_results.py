@@ -197,7 +197,7 @@ def test_random_actions_earn_what_is_stored(env):
     assert outside.random_return(env) == pytest.approx(data["random"][env], rel=DIGITS)
 
 
-def test_only_an_uncounted_change_of_the_moments_leaves_the_region():
+def test_only_uncounted_moments_leave_the_region():
     """Carried or followed, no iteration changes what acts by more than epsilon; after, some do."""
     runs = json.loads((practice.PLACE.parent / "moments.json").read_text("utf-8"))["runs"]
     most = {

@@ -228,7 +228,7 @@ def sampled_table():
 
 
 @both_directions
-def test_on_a_sampled_table_rows_add_up_and_absences_count_as_zero(direction):
+def test_rows_of_a_state_add_up_and_absences_count_as_zero(direction):
     policy, theta, batch = sampled_table()
     step = surrogate_kl_step(policy, theta, batch, epsilon=0.05, direction=direction)
     assert step.accepted
