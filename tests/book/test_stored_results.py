@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import outside, practice
+from benchmarks import outside, practice, search
 from benchmarks.adam import AdamRun
 from npgkit.practice.results import changes_of
 from npgkit.practice.run import Run
@@ -208,6 +208,15 @@ def test_only_uncounted_moments_leave_the_region():
     assert most["follow"] <= 1 + 1e-4
     assert most["carried"] <= 1 + 0.01  # rows that are cut at ten deviations are not carried
     assert most["after"] > 1
+
+
+@pytest.mark.parametrize("env", ["Hopper-v5", "Swimmer-v5", "Acrobot-v1"])
+def test_chosen_settings_were_tried_on_seeds_of_their_own(env):
+    rows = json.loads((search.RESULT.with_suffix(".json")).read_text("utf-8"))
+    chosen = as_json(PER_ENVIRONMENT[env])
+    seeds = [r["seed"] for r in rows if (r["env"], r["settings"]) == (env, chosen)]
+    assert len(seeds) >= 10
+    assert not set(seeds) & {*practice.SEEDS, *practice.TUNING_SEEDS}
 
 
 def test_the_stored_policy_balances_the_pole():
