@@ -70,7 +70,7 @@ TASKS = {
         100_000, 475,
         {"n_steps": 512, "batch_size": 512, "cg_damping": 1e-3, "gae_lambda": 0.98, "gamma": 0.99,
          "learning_rate": 1e-3, "n_critic_updates": 20},
-        15, 500,
+        25, 500,
     ),
     "Acrobot-v1": Task(100_000, -100, {"normalize": True, "n_steps": 1024}, 7, -80),
     "Pendulum-v1": Task(
