@@ -34,6 +34,7 @@ def views(names: list[str], theme: str = "light", width: int = 1280) -> list[Vie
 
 PAGES = [html(name) for name in documents()]
 NOTEBOOK_PAGES = [html(name) for name in notebooks()]
+APPENDICES = ["book/ledger.html"]  # notebooks that are no chapters: they need no slider
 # Made by Sphinx itself.
 MADE = ["search.html"]
 
