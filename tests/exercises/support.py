@@ -7,8 +7,8 @@ the exercise's label, never by their number.
 
     ANSWERS = {"ex-gradient-by-hand": Answers(right=[...], wrong=[(answer, "words it is told")])}
 
-    @pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-    def test_right_answers_are_accepted(exercise, answer): ...
+    class TestExercises(ExerciseTests):
+        chapter, answers = "01_policy_gradient", ANSWERS
 """
 
 from __future__ import annotations
@@ -119,22 +119,53 @@ def checks(chapter: str, exercise: str) -> Exercise:
         raise LookupError(f"{chapter} has no exercise {exercise} with code cells") from None
 
 
-def right_cases(table: Mapping[str, Answers]) -> list[Any]:
-    """Return (exercise, answer) for `parametrize`, a case for each right answer."""
-    return [
-        pytest.param(label, answer, id=f"{label}-{k}")
-        for label, answers in table.items()
-        for k, answer in enumerate(answers.right)
-    ]
+class ExerciseTests:
+    """The tests of a chapter's exercises: a subclass says which chapter, and has its answers."""
 
+    chapter: str
+    answers: Mapping[str, Answers]
 
-def wrong_cases(table: Mapping[str, Answers]) -> list[Any]:
-    """Return (exercise, answer, words) for `parametrize`, a case for each wrong answer."""
-    return [
-        pytest.param(label, answer, words, id=f"{label}-{k}")
-        for label, answers in table.items()
-        for k, (answer, words) in enumerate(answers.wrong)
-    ]
+    @classmethod
+    def pytest_generate_tests(cls, metafunc: pytest.Metafunc) -> None:
+        """Give each test its cases from the table."""
+        if metafunc.function.__name__ == "test_a_right_answer_is_accepted":
+            right = [
+                pytest.param(label, answer, id=f"{label}-{k}")
+                for label, answers in cls.answers.items()
+                for k, answer in enumerate(answers.right)
+            ]
+            metafunc.parametrize(("exercise", "answer"), right)
+        elif metafunc.function.__name__ == "test_a_wrong_answer_is_told_what_is_wrong":
+            wrong = [
+                pytest.param(label, answer, words, id=f"{label}-{k}")
+                for label, answers in cls.answers.items()
+                for k, (answer, words) in enumerate(answers.wrong)
+            ]
+            metafunc.parametrize(("exercise", "answer", "words"), wrong)
+        elif "exercise" in metafunc.fixturenames:
+            metafunc.parametrize("exercise", cls.answers)
+
+    def test_a_right_answer_is_accepted(self, exercise: str, answer: Any) -> None:
+        """Each right answer of the table is accepted, however it is written."""
+        outcome = checks(self.chapter, exercise)(answer)
+        assert outcome.accepted, outcome.message
+
+    def test_a_wrong_answer_is_told_what_is_wrong(
+        self, exercise: str, answer: Any, words: str
+    ) -> None:
+        """Each wrong answer of the table is rejected, with a message that is true of it."""
+        outcome = checks(self.chapter, exercise)(answer)
+        assert not (outcome.accepted or outcome.open), outcome.message
+        assert re.search(words, outcome.message), outcome.message
+
+    def test_an_exercise_is_open_until_it_is_answered(self, exercise: str) -> None:
+        """As the notebook leaves it, an exercise is neither right nor wrong."""
+        outcome = checks(self.chapter, exercise)()
+        assert outcome.open, outcome.message
+
+    def test_every_check_is_tried_with_enough_answers(self) -> None:
+        """An exercise with a check has three right and five wrong answers in the table."""
+        assert not without_mutants(self.chapter, self.answers)
 
 
 def without_mutants(chapter: str, table: Mapping[str, Answers]) -> dict[str, str]:

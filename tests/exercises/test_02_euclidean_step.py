@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import pytest
-
-from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
-
-CHAPTER = "02_euclidean_step"
+from tests.exercises.support import Answers, ExerciseTests
 
 ANSWERS = {
     "ex-euclid-chain": Answers(
@@ -73,21 +66,5 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
-    """Each right answer of the table is accepted, however it is written."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert outcome.accepted, outcome.message
-
-
-@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
-def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
-    """Each wrong answer of the table is rejected, with a message that is true of it."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert not outcome.accepted and not outcome.open
-    assert re.search(words.replace("|B'g|", r"\|B'g\|"), outcome.message), outcome.message
-
-
-def test_every_check_is_tried_with_enough_answers() -> None:
-    """An exercise with a check has three right and five wrong answers in the table."""
-    assert not without_mutants(CHAPTER, ANSWERS)
+class TestExercises(ExerciseTests):
+    chapter, answers = "02_euclidean_step", ANSWERS

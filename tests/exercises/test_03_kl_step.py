@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import numpy as np
-import pytest
 
-from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
-
-CHAPTER = "03_kl_step"
+from tests.exercises.support import Answers, ExerciseTests
 
 ROTATION = np.array([[0.6, -0.8], [0.8, 0.6]])
 
@@ -172,22 +166,5 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
-    """Each right answer of the table is accepted, however it is written."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert outcome.accepted, outcome.message
-
-
-@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
-def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
-    """Each wrong answer of the table is rejected, with a message that is true of it."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert not outcome.accepted and not outcome.open
-    assert re.search(words, outcome.message), outcome.message
-
-
-def test_every_check_is_tried_and_open_at_first() -> None:
-    """No exercise with a check is left out, and none has a verdict before there is an answer."""
-    assert not without_mutants(CHAPTER, ANSWERS)
-    assert all(checks(CHAPTER, label)().open for label in ANSWERS)
+class TestExercises(ExerciseTests):
+    chapter, answers = "03_kl_step", ANSWERS

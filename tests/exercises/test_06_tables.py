@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import pytest
-
-from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
-
-CHAPTER = "06_tables"
+from tests.exercises.support import Answers, ExerciseTests
 
 IMPROVE = """
 def improve(pi, A, eta, gamma):
@@ -82,22 +75,5 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
-    """Each right answer of the table is accepted, however it is written."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert outcome.accepted, outcome.message
-
-
-@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
-def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
-    """Each wrong answer of the table is rejected, with a message that is true of it."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert not outcome.accepted and not outcome.open
-    assert re.search(words, outcome.message), outcome.message
-
-
-def test_every_check_is_tried_and_open_without_an_answer() -> None:
-    """Each exercise with a check has three right answers and five wrong ones; empty it is open."""
-    assert not without_mutants(CHAPTER, ANSWERS)
-    assert all(checks(CHAPTER, exercise)().open for exercise in ANSWERS)
+class TestExercises(ExerciseTests):
+    chapter, answers = "06_tables", ANSWERS

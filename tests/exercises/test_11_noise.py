@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import pytest
-
-from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
-
-CHAPTER = "11_noise"
+from tests.exercises.support import Answers, ExerciseTests
 
 HALVES = """
 def my_tau(terms, F):
@@ -80,27 +73,5 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-def test_a_right_answer_in_other_words_is_accepted(exercise: str, answer: Any) -> None:
-    """Each right answer of the table is accepted, however it is written."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert outcome.accepted, outcome.message
-
-
-@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
-def test_a_wrong_answer_is_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
-    """Each wrong answer of the table is rejected, with a message that is true of it."""
-    outcome = checks(CHAPTER, exercise)(answer)
-    assert not outcome.accepted and not outcome.open
-    assert re.search(words, outcome.message), outcome.message
-
-
-@pytest.mark.parametrize("exercise", ANSWERS)
-def test_an_exercise_is_open_until_it_is_answered(exercise: str) -> None:
-    """As the notebook leaves it, the check says that there is no answer yet."""
-    assert checks(CHAPTER, exercise)().open
-
-
-def test_every_checked_exercise_has_its_wrong_answers() -> None:
-    """At least five wrong answers and three right ones for each check of the chapter."""
-    assert not without_mutants(CHAPTER, ANSWERS)
+class TestExercises(ExerciseTests):
+    chapter, answers = "11_noise", ANSWERS

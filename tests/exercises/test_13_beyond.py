@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from tests.exercises.support import Answers, checks, right_cases, without_mutants, wrong_cases
-
-CHAPTER = "13_beyond"
+from tests.exercises.support import Answers, ExerciseTests
 
 
 def terms(*lines: str) -> str:
@@ -143,22 +137,5 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("exercise", "answer"), right_cases(ANSWERS))
-def test_right_answers_are_accepted(exercise: str, answer: Any) -> None:
-    told = checks(CHAPTER, exercise)(answer)
-    assert told.accepted, told.message
-
-
-@pytest.mark.parametrize(("exercise", "answer", "words"), wrong_cases(ANSWERS))
-def test_wrong_answers_are_told_what_is_wrong(exercise: str, answer: Any, words: str) -> None:
-    told = checks(CHAPTER, exercise)(answer)
-    assert not told.accepted and words in told.message, told.message
-
-
-@pytest.mark.parametrize("exercise", ANSWERS)
-def test_an_exercise_left_alone_is_open(exercise: str) -> None:
-    assert checks(CHAPTER, exercise)().open
-
-
-def test_every_check_has_its_mutants() -> None:
-    assert not without_mutants(CHAPTER, ANSWERS)
+class TestExercises(ExerciseTests):
+    chapter, answers = "13_beyond", ANSWERS
