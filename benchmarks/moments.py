@@ -82,13 +82,19 @@ class After(Follow):
         self.normaliser = moments
 
 
+def perceptron(run: Run) -> MLP:
+    """The policy's network without its free outputs."""
+    network = run.policy.network
+    while not isinstance(network, MLP):
+        network = network.network
+    return network
+
+
 class Carried(After):
     """All of the change, after the step, undone in the first layers."""
 
     def adopt(self, moments: Normaliser) -> None:
-        mlp = self.policy.network
-        while not isinstance(mlp, MLP):
-            mlp = mlp.network
+        mlp = perceptron(self)
         for network, params in ((mlp, self.theta), (self.baseline.network, self.value_params)):
             W, b = network.unpack(params[: network.n_params])[0]
             b += ((moments.mean - self.normaliser.mean) / self.normaliser.scale) @ W
@@ -111,9 +117,7 @@ class Measured:
 
 
 def saturation(run: Follow) -> float:
-    mlp = run.policy.network
-    while not isinstance(mlp, MLP):
-        mlp = mlp.network
+    mlp = perceptron(run)
     W, b = mlp.unpack(run.theta[: mlp.n_params])[0]
     return float((np.abs(np.tanh(run.normalise_obs(run.rows) @ W + b)) > 0.99).mean())
 
