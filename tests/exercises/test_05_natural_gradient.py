@@ -52,6 +52,12 @@ ANSWERS = {
         wrong=[
             # ignores epsilon
             (STEP.format(x=LSTSQ, length="np.sqrt(0.04 / (g @ x))"), r"case 2.*inside.*0\.2 eps"),
+            # a fixed ridge, and a fixed cut: wrong on another scale
+            (
+                STEP.format(x="np.linalg.solve(F + 1e-8 * np.eye(len(g)), g)", length=LENGTH),
+                "case 7.*inside",
+            ),
+            (BY_EIGENVECTORS.replace("1e-9 * f.max()", "1e-10"), "case 7"),
             # the plain gradient wherever F is singular
             (
                 STEP.format(
