@@ -19,24 +19,6 @@ def on_the_ray(**changed: str) -> str:
     return RAY.format(**{**usual, "result": "alpha**2 * (x @ F @ x) / 2", **changed})
 
 
-FORK = """
-def my_fork(gamma, kappa, delta):
-    visits = (1 - gamma) / (1 - gamma + 2 * gamma * kappa)
-    shift = {shift}
-    gap = {gap}
-    return {result}
-"""
-RIGHT_FORK = {
-    "shift": "gamma * delta * visits / (1 - gamma)",
-    "gap": "4 * delta * shift / (1 - gamma)",
-    "result": "shift, gap, 4 * gamma * (delta / (1 - gamma)) ** 2",
-}
-
-
-def fork(**changed: str) -> str:
-    return FORK.format(**{**RIGHT_FORK, **changed})
-
-
 GAP = "lambda A, d, d_new, pi, pi_new, gamma: "
 
 SEARCH = """
@@ -113,24 +95,6 @@ ANSWERS = {
             (on_the_ray(share="np.ptp(A, axis=1).min() / 2 / np.abs(A).max()"), "larger one"),
             (7.6e-4, "differs"),
             (0.02, "differs|wrong length|times the right answer"),
-        ],
-    ),
-    "ex-trust-fork": Answers(
-        right=[
-            fork(),
-            fork(result="np.array([shift, gap, 4 * gamma * delta**2 / (1 - gamma) ** 2])"),
-            "lambda gamma, kappa, delta: by_solving(gamma, kappa, delta).tolist()",
-        ],
-        wrong=[
-            (fork(shift="delta * visits / (1 - gamma)"), "The shift is not right"),
-            (fork(shift="gamma * delta / (1 - gamma)"), "The shift is not right"),
-            (fork(gap="4 * delta * shift"), "shift is right, the gap is not"),
-            (fork(gap="2 * delta * shift / (1 - gamma)"), "shift is right, the gap is not"),
-            (fork(result="shift, gap, 2 * gamma * (delta / (1 - gamma)) ** 2"), "bound is not"),
-            (fork(result="shift, gap"), "Three numbers"),
-            (fork(result="gap"), "Three numbers"),
-            ("lambda gamma, kappa, delta: by_solving(0.9, 0.3, 0.05)", "shift is not right"),
-            ("lambda gamma, kappa, delta: 1 / 0", "ZeroDivisionError"),
         ],
     ),
     "ex-trust-gap": Answers(
