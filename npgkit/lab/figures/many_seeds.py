@@ -91,3 +91,33 @@ def knob(ax: Axes, tried: Sequence[Mapping[str, Any]]) -> None:
             ax.plot([length] * len(row["scores"]), row["scores"], **{**look, "linestyle": ""})
         ax.plot(lengths, [np.mean(row["scores"]) for row in own], **{**look, "marker": ""})
     ax.set_xscale("log")
+
+
+def differences(
+    gaps: Mapping[str, Mapping[str, np.ndarray]],
+    p: Mapping[str, Mapping[str, float]],
+    labels: Sequence[str],
+    level: float = 0.05,
+) -> Figure:
+    """Return a figure with a panel for each task, three in a row, and in it a row for each arm.
+
+    `gaps[task][arm]` are an arm's results minus those that it is compared with, one for each seed;
+    a row is empty where a task lacks the arm. The bar is the mean. The dots are filled where
+    `p[task][arm]` is at most `level`. `labels` are the panels' titles.
+    """
+    arms = list(dict.fromkeys(arm for task in gaps.values() for arm in task))
+    fig = Figure(figsize=(6.4, 5.2))
+    axes = fig.subplots(-(-len(gaps) // 3), 3, sharey=True, squeeze=False)
+    fig.subplots_adjust(left=0.34, right=0.98, top=0.94, bottom=0.06, wspace=0.12, hspace=0.3)
+    colour = plots.COLOURS["trust_region"]
+    for ax, task, label in zip(axes.ravel(), gaps, labels, strict=False):
+        ax.axvline(0, color=plots.QUIET, linewidth=0.8)
+        for arm, values in gaps[task].items():
+            row, face = arms.index(arm), colour if p[task][arm] <= level else plots.PAPER
+            ax.plot(values, np.full(len(values), row), "o", ms=3.6, color=colour, mfc=face)
+            ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=plots.INK, linewidth=1.6)
+        ax.set_title(label)
+        ax.set_yticks(range(len(arms)), arms)
+        ax.set_ylim(len(arms) - 0.5, -0.5)
+        ax.locator_params(axis="x", nbins=3)
+    return fig
