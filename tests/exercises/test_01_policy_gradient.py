@@ -93,6 +93,7 @@ ANSWERS = {
             ("0.71", "Too large: the slope is negative"),
             ("100 / 9", "One probability, and neither 0 nor 1"),
             ("'19/27'", "One probability, and neither 0 nor 1"),
+            ("np.array([19 / 27])", "one number, not an array"),
             ("plots.logit(19 / 27)", "Too large: the slope is negative"),
         ],
     ),

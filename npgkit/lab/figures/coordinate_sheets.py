@@ -43,7 +43,7 @@ def two_papers(
     of_phi.set_xlabel(r"$\phi_1$")
     of_phi.set_ylabel(r"$\phi_2$", labelpad=1)
     of_phi.locator_params(nbins=4, integer=True)
-    of_theta.set_title("Lou's paper: logit of staying", y=1.0)
+    of_theta.set_title("the paper of θ: logit of staying", y=1.0)
     of_theta.set_xlabel(r"in the poor room, $\theta_i$")
     of_theta.set_ylabel(r"in the rich room, $\theta_j$", labelpad=1)
 
