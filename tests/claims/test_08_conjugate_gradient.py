@@ -453,7 +453,7 @@ def test_cg_in_other_coordinates_is_cg_preconditioned_by_them(seed: int):
 
 @pytest.mark.evidence("prop-preconditioner")
 def test_only_a_common_unit_leaves_the_first_direction_alone():
-    """BB' = cI: every k the same; a stretch: the first direction turns, the last one does not."""
+    """BB' = cI: every k the same; a stretch: the first direction turns."""
     F, g = semidefinite(6, 6, seed=4, decades=1.0)
     Q = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
     mine = iterates(F, g, 6)
@@ -463,21 +463,6 @@ def test_only_a_common_unit_leaves_the_first_direction_alone():
     yours = iterates(B @ F @ B, B @ g, 6) @ B
     cosine = yours[1] @ mine[1] / np.linalg.norm(yours[1]) / np.linalg.norm(mine[1])
     assert cosine < 0.99
-    assert np.abs(yours[6] - mine[6]).max() < 1e-6 * np.abs(mine[6]).max()
-
-
-@pytest.mark.evidence("prop-preconditioner")
-def test_solutions_of_a_singular_F_differ_in_its_null_space():
-    """diag(2, 1, 0): both ends solve, and differ along the third axis; a stretch of it, unseen."""
-    F, g = np.diag([2.0, 1, 0]), np.array([1.0, 2, 0])
-    B = np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 1]])
-    mine, yours = iterates(F, g, 2)[-1], B @ iterates(B.T @ F @ B, B.T @ g, 2)[-1]
-    assert np.allclose(F @ mine, g, atol=1e-12)
-    assert np.allclose(F @ yours, g, atol=1e-12)
-    assert np.allclose(yours - mine, [0, 0, 2.5], atol=1e-12)
-    M = np.diag([1.0, 1, 25])  # no multiple of I, and parallel for every g in the range only
-    assert np.array_equal(M @ g, g)
-    assert not np.allclose(np.cross(M @ np.ones(3), np.ones(3)), 0)
 
 
 @pytest.mark.evidence("prop-preconditioner")

@@ -109,27 +109,6 @@ ANSWERS = {
             (SIZE + "1 / 0", "ZeroDivisionError"),
         ],
     ),
-    "ex-cg-clusters": Answers(
-        right=[
-            "products_a, products_b = 761, 18",
-            "products_a, products_b = 761.0, 18.0",
-            "products_a = np.ceil(0.5 * np.sqrt(4.0001e4) * np.log(2e3))\n"
-            "products_b = 1 + np.ceil(np.log(2 * 4e4 / 1e-3) / np.log(3))",
-        ],
-        wrong=[
-            ("products_a, products_b = 1521, 18", "a factor 1/2"),
-            ("products_a, products_b = 692, 18", "of 2/delta"),
-            ("products_a, products_b = 152_022, 18", "kappa where its root"),
-            ("products_a, products_b = 760.1, 18", "Round up"),
-            ("products_a, products_b = 760, 18", "Round up"),
-            ("products_a, products_b = 761, 17.58", "Round up"),
-            ("products_a, products_b = 761, 20", "root of kappa"),
-            ("products_a, products_b = 761, 8", "as large as 4/lambda"),
-            ("products_a, products_b = 761, 17", "One product too few"),
-            ("products_a, products_b = 761, 19", "One product more"),
-            ("products_a, products_b = 18, 761", "differs|times"),
-        ],
-    ),
 }
 
 
