@@ -250,18 +250,14 @@ def test_only_turns_leave_every_step_unchanged() -> None:
 
 
 @pytest.mark.evidence("thm-coordinate-dependence")
-def test_your_ball_is_my_ellipsoid_with_singular_values_as_axes() -> None:
-    """The extent of B times a sphere along each left singular vector."""
+def test_your_ball_is_my_ellipsoid() -> None:
+    """The quadratic form on the image of a sphere under B."""
     B, r = random_maps(3)[0], 0.7
     sphere = np.random.default_rng(3).standard_normal((4000, 3))
     sphere *= r / np.linalg.norm(sphere, axis=1, keepdims=True)
     mine = sphere @ B.T
     quadratic = np.einsum("ni,ij,nj->n", mine, np.linalg.inv(B @ B.T), mine)
     assert np.allclose(quadratic, r**2, rtol=1e3 * EPS * np.linalg.cond(B) ** 2)
-    U, sigma, _ = np.linalg.svd(B)
-    assert np.all(np.abs(mine @ U).max(axis=0) <= r * sigma * (1 + 1e-12))
-    # 4000 points leave no cap of the sphere wider than 0.2 rad empty around an axis.
-    assert np.all(np.abs(mine @ U).max(axis=0) >= r * sigma * np.cos(0.2))
 
 
 @pytest.mark.evidence("cor-every-direction")

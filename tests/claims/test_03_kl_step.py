@@ -398,18 +398,6 @@ def test_old_new_balls_keep_every_probability_above_the_floor(epsilon):
     assert best <= step.predicted_gain
 
 
-@pytest.mark.evidence("prop-kl-compact")
-def test_old_new_step_reweights_by_one_plus_eta_advantage():
-    """The closed form of the exercise, pi (1 + eta A), is what kl_step finds."""
-    mdp, policy, theta, batch, pi, _ = tabular(2)
-    step = kl_step(policy, theta, batch, epsilon=0.1, direction="old||new")
-    eta = 1 / ((1 - mdp.gamma) * step.multiplier)
-    expected = pi * (1 + eta * npgkit.evaluate(mdp, pi).A)
-    np.testing.assert_allclose(
-        npgkit.action_probabilities(policy, step.theta, 3), expected, atol=1e-7
-    )
-
-
 def paths(mdp: npgkit.MDP, p: np.ndarray, H: int) -> dict[tuple[int, ...], float]:
     """The probability of each path s_0, a_0, ..., s_{H-1}, a_{H-1} under p."""
     S, A = p.shape

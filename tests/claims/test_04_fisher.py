@@ -205,16 +205,6 @@ def test_two_rooms_ratio_of_the_cubic_coefficients_is_two():
     assert new_old / old_new == pytest.approx(2, rel=1e-3)
 
 
-@pytest.mark.evidence("thm-kl-expansion")
-def test_quadratic_kl_errs_relatively_in_order_one_half():
-    """KL / epsilon - 1 of the natural step against epsilon: slope 1/2."""
-    policy, theta, batch = two_rooms_case()
-    epsilon = np.geomspace(1e-7, 1e-4, 7)
-    steps = [npgkit.natural_step(policy, theta, batch, epsilon=e) for e in epsilon]
-    error = np.array([step.kl for step in steps]) / epsilon - 1
-    assert slope(epsilon, error) == pytest.approx(0.5, abs=0.01)
-
-
 # The same ellipse under another name
 
 

@@ -51,18 +51,6 @@ ANSWERS = {
             ("[[1, 1], [1, 1 + 1e-6]]", "singular, or nearly"),
         ],
     ),
-    "ex-euclid-threshold": Answers(
-        right=["2 / (9 * abs(curvature))", "0.3214", "-2 / curvature / 3**2"],
-        wrong=[
-            ("-2 / curvature", "threshold in logits"),
-            ("-2 / curvature / 3", "picks up the unit twice"),
-            ("-1 / curvature / 9", "twice as much is the limit"),
-            ("-18 / curvature", "nine times the threshold in logits"),
-            ("9 * curvature / -2", "a curvature, one over"),
-            ("2 / (9 * curvature)", "wrong sign"),
-            ("0.33", "close, so look for rounding|differs"),
-        ],
-    ),
 }
 
 

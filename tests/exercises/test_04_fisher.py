@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from tests.exercises.support import Answers, ExerciseTests
@@ -22,7 +20,6 @@ def null_vectors(columns=6):
 
 
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
-RIGHT = {"a": "weighted", "b": "sampled", "c": "true", "d": "none"}
 CUBIC = "np.cbrt(c[0] / c[1])"
 C = "c = d * p * (1 - p) * (1 - 2 * p)\n"
 
@@ -75,22 +72,6 @@ ANSWERS = {
             (np.zeros((12, 0)), "no columns"),
             (np.ones((12, 1)) / 12**0.5, "what does state 2 cost"),
             (np.ones(12), "12 rows"),
-        ],
-    ),
-    "ex-which-fisher": Answers(
-        right=[
-            RIGHT,
-            dict(reversed(RIGHT.items())),
-            "dict(a='weighted', b='sampled', c='true', d='none')",
-        ],
-        wrong=[
-            *[
-                ({**RIGHT, key: word}, f"^.not yet. {key}:")
-                for key, word in product("abcd", ("true", "sampled", "weighted", "none"))
-                if RIGHT[key] != word
-            ],
-            (["weighted", "sampled", "true", "none"], "dictionary"),
-            ({"a": "weighted"}, "dictionary"),
         ],
     ),
     "ex-fisher-cubic": Answers(

@@ -1,4 +1,4 @@
-"""Pictures of the two rooms themselves: the plan, the discounted time, the gradient's factors.
+"""Pictures of the two rooms themselves: the plan, the corners, the gradient's factors.
 
 Chapter 1 shows them. They compute nothing; they only draw the numbers they are given. The poor room
 is drawn hollow and the rich room filled, in the colour of the text, because the book's colours
@@ -64,19 +64,6 @@ def corners(ax: Axes, J: Callable[[NDArray[np.float64]], float]) -> None:
             ha="right" if p_i else "left", va="top" if p_j else "bottom",
             bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6},
         )  # fmt: skip
-
-
-def discounted_time(ax: Axes, shares: ArrayLike) -> None:
-    """Stack `shares` (T, 2), the weight of each room at each time, as bars over time."""
-    shares = np.asarray(shares, dtype=float)
-    below = np.zeros(len(shares))
-    for room, share in zip(ROOMS, shares.T, strict=True):
-        ax.bar(np.arange(len(shares)), share, bottom=below, width=0.82, linewidth=0.7,
-               edgecolor=style.INK, label=f"{room} room", **_FILL[room])  # fmt: skip
-        below = below + share
-    ax.set_xlabel("time step t")
-    ax.set_ylabel(r"(1−γ) γ$^t$ P(s$_t$ = s)")
-    ax.set_xlim(-0.7, len(shares) - 0.3)
 
 
 def factors(parts: Mapping[str, ArrayLike], scales: Sequence[float]) -> Figure:
