@@ -246,15 +246,6 @@ def publish_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield source_page(path), {"title": path, "body": body, "parents": []}, "page.html"
 
 
-def add_style_sheet(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Add the style sheet to the pages that need it."""
-    is_table = doctree is not None and next(iter(doctree.findall(html_element)), None) is not None
-    if is_table or page.startswith("tests/"):
-        app.add_css_file("evidence.css", priority=910)
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     nothing = (lambda translator, node: None, lambda translator, node: None)
     app.add_node(evidence_table, html=nothing)
@@ -263,5 +254,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-check-consistency", check)
     app.connect("doctree-resolved", draw_tables)
     app.connect("html-collect-pages", publish_sources)
-    app.connect("html-page-context", add_style_sheet)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,8 @@
 sphinx-proof and sphinx-exercise give every box the same inner id; links lead to the label of the
 box itself, so the inner ids are dropped. Proofs get a class of their own, and their first word one
 that the style sheet uses. Docutils gives a bibliography the role of a list although its entries are
-not list items, so the role is dropped. Folded code is announced by its visible summary.
+not list items, so the role is dropped. Folded code is announced by its visible summary. A solution
+folds by the browser's own ``<details>``, which opens by itself for a link or a search into it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,22 @@ class TidyBoxes(SphinxPostTransform):
                 set_opening_word_apart(element)
 
 
+class FoldSolutions(SphinxPostTransform):
+    default_priority = 9
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        for solution in list(self.document.findall(nodes.Element)):
+            if "solution" in solution.get("classes", ()) and "dropdown" in solution["classes"]:
+                solution["classes"].remove("dropdown")
+                opening = '<details class="npg-solution"><summary>Solution</summary>'
+                before = nodes.raw("", opening, format="html")
+                after = nodes.raw("", "</details>", format="html")
+                parent = solution.parent
+                at = parent.index(solution)
+                parent[at : at + 1] = [before, solution, after]
+
+
 def tidy_body(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -56,5 +73,6 @@ def tidy_body(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(TidyBoxes)
+    app.add_post_transform(FoldSolutions)
     app.connect("html-page-context", tidy_body)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

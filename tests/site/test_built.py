@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,9 +14,6 @@ import pytest
 from tests.site.pages import NOTEBOOK_PAGES, PAGES
 
 pytestmark = pytest.mark.site
-
-# A chapter's page with its sliders, as it travels; what all pages share is not counted.
-HEAVIEST = 600_000
 
 
 class Links(HTMLParser):
@@ -109,9 +107,34 @@ def test_a_page_leaves_no_marker_unresolved(site: Path, name: str) -> None:
     assert re.findall(r"(?:thm|prop|lem|cor|def|fig|eq|ex)-[a-z0-9]+[a-z0-9-]*", words) == []
 
 
+FRAMES = re.compile(
+    r'<div class="npg-frame"[^>]*>(.*?)</div><script type="application/json">(.*?)</script>', re.S
+)
+
+
 @pytest.mark.parametrize("name", NOTEBOOK_PAGES)
-def test_a_page_is_light_enough_for_a_slow_line(site: Path, name: str) -> None:
-    assert len(gzip.compress((site / name).read_bytes())) <= HEAVIEST
+def test_the_frames_of_a_slider_share_a_box_and_differ(site: Path, name: str) -> None:
+    """The picture that stands in the page is a frame; all have one size; each step is seen."""
+    for first, data in FRAMES.findall((site / name).read_text("utf-8")):
+        told = json.loads(data)
+        frames, sizes = told["frames"], [len(readouts) for readouts in told["readouts"]]
+        assert len(frames) == math.prod(sizes)
+        assert len({re.search(r'viewBox="([^"]+)"', frame)[1] for frame in frames}) == 1
+        assert first in frames
+        drawn = [re.sub(r'aria-label="[^"]*"', "", frame) for frame in frames]
+        inner = sizes[-1]
+        for k in range(len(frames) - 1):
+            if (k + 1) % inner:
+                assert drawn[k] != drawn[k + 1], f"frames {k} and {k + 1} look alike"
+
+
+WRITES_A_FORMULA_OR_DRAWS_A_WIDGET = ("mjx-container", "MathJax", "jupyter-widgets", "fontawesome")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_brings_what_the_build_has_done(site: Path, name: str) -> None:
+    text = (site / name).read_text("utf-8")
+    assert [word for word in WRITES_A_FORMULA_OR_DRAWS_A_WIDGET if word in text] == []
 
 
 @pytest.mark.parametrize("name", NOTEBOOK_PAGES)

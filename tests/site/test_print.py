@@ -24,7 +24,7 @@ KINDS = {
     "code in a line": "article code.literal",
     "figure": "article svg.npg-figure text",
     "caption": "article figcaption",
-    "slider": "article .npg-explore .widget-label",
+    "slider": "article .npg-dials label",
     "table": "article table td",
     "theorem": "article div.theorem",
     "proof": "article div.npg-proof",
@@ -32,7 +32,7 @@ KINDS = {
     "exercise": "article div.exercise",
     "solution": "article div.solution",
     "link": "article a.reference",
-    "formula": "article mjx-container",
+    "formula": "article math",
     "evidence": "article table.npg-evidence th",
 }
 
@@ -47,9 +47,9 @@ TEXTS = """() => {
     for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor);
       if (c[3] > 0) found.push(light(c)) } return found };
   const own = e => Array.from(e.childNodes).some(n => n.nodeType === 3 && n.data.trim());
-  const formula = 'mjx-c', drawn = 'svg text, svg tspan';
+  const formula = 'math mi, math mo, math mn', drawn = 'svg text, svg tspan';
   return Array.from(document.querySelectorAll('article *'))
-    .filter(e => !e.closest('script, style, .MathJax_Preview, mjx-assistive-mml')
+    .filter(e => !e.closest('script, style, annotation, .visually-hidden')
       && (own(e) || e.matches(formula)) && e.checkVisibility())
     .map(e => { const s = getComputedStyle(e), c = rgba(e.matches(drawn) ? s.fill : s.color);
       return { text: (e.textContent.trim() || e.tagName).slice(0, 40), of: e.outerHTML.slice(0, 99),

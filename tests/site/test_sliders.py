@@ -16,7 +16,7 @@ DESK = views(NOTEBOOK_PAGES)
 DARK_PHONE = views(NOTEBOOK_PAGES, "dark", PHONE)
 CHAPTERS = views([name for name in NOTEBOOK_PAGES if name not in APPENDICES])
 
-HANDLES = "article [role=slider]"
+HANDLES = "article input[type=range]"
 
 # The pictures that a slider moves: those on view in the nearest box around it that has any.
 FRAMES = """handle => {
@@ -32,7 +32,7 @@ FRAMES = """handle => {
 def state(handle: Any) -> tuple[str | None, list[str], str | None]:
     """Where a slider stands, what it shows and what it says."""
     words = handle.get_attribute("aria-valuetext")
-    return handle.get_attribute("aria-valuenow"), handle.evaluate(FRAMES), words
+    return handle.input_value(), handle.evaluate(FRAMES), words
 
 
 def state_after(handle: Any, before: tuple[Any, ...]) -> tuple[str | None, list[str], str | None]:
@@ -50,29 +50,19 @@ def test_a_chapter_has_a_slider(seen: Visit) -> None:
     assert seen.page.locator(HANDLES).count() > 0
 
 
-@pytest.mark.parametrize("seen", DESK, ids=str, indirect=True)
-def test_every_widget_view_is_drawn(seen: Visit) -> None:
-    views = seen.page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
-    drawn = seen.page.evaluate(
-        """() => Array.from(document.querySelectorAll('.widget-subarea'))
-             .filter(a => a.getBoundingClientRect().height > 50).length"""
-    )
-    assert drawn == views
-
-
 @pytest.mark.parametrize("seen", DESK + DARK_PHONE, ids=str, indirect=True)
 def test_every_slider_moves_by_keyboard_and_changes_its_frame(seen: Visit) -> None:
     handles = seen.page.locator(HANDLES)
     for number in range(handles.count()):
         handle = handles.nth(number)
-        label = handle.get_attribute("aria-label") or ""
+        label = handle.evaluate("e => e.labels[0]?.textContent ?? ''")
         assert label.strip(), f"slider {number + 1} has no accessible name"
         handle.focus()
         for key, other in (("ArrowRight", "ArrowLeft"), ("ArrowLeft", "ArrowRight")):
             before = state(handle)
             assert before[1], f"no picture belongs to slider {number + 1} ({label})"
             handle.press(key)
-            if handle.get_attribute("aria-valuenow") == before[0]:
+            if handle.input_value() == before[0]:
                 handle.press(other)  # it stood at that end
             after = state_after(handle, before)
             assert after[0] != before[0], f"{label} did not move"
@@ -95,3 +85,40 @@ def test_a_slider_goes_from_end_to_end(seen: Visit) -> None:
         handle.press("End")
         last = state_after(handle, first)
         assert all(a != b for a, b in zip(first, last, strict=True))
+
+
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_a_readout_follows_its_slider(seen: Visit) -> None:
+    for box in seen.page.locator(".npg-explore").all():
+        for dial in box.locator("input").all():
+            dial.press("End")
+            shown = dial.evaluate("e => e.nextElementSibling.value")
+            assert shown and shown == dial.get_attribute("aria-valuetext")
+
+
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
+    for box in seen.page.locator(".npg-explore").all():
+        dials = box.locator("input").all()
+        button = box.locator(".npg-restore")
+        assert button.count() == (len(dials) > 1)
+        if len(dials) > 1:
+            before = [dial.evaluate("e => e.defaultValue") for dial in dials]
+            for dial in dials:
+                dial.press("Home")
+                dial.press("End")
+            button.click()
+            assert [dial.input_value() for dial in dials] == before
+
+
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_a_slider_is_a_strip_on_paper(seen: Visit) -> None:
+    """Printed, each figure shows up to four of its frames, and each says its values."""
+    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    for box in seen.page.locator(".npg-explore").all():
+        items = box.locator(".npg-strip > div").all()
+        assert 2 <= len(items) <= 4
+        words = [item.evaluate("e => e.lastChild.textContent") for item in items]
+        assert len(set(words)) == len(words) and all(words)
+    seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert seen.page.locator(".npg-strip").count() == 0

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const PLACES = {
-    "article div.math mjx-container": "Formula, wider than the page",
+    "article .npg-formula": "Formula, wider than the page",
     "article .pst-scrollable-table-container": "Table, wider than the page",
   };
   const mark = (element, label) => {
@@ -21,7 +21,6 @@
     }
   };
   window.addEventListener("load", async () => {
-    await window.MathJax?.startup?.promise;
     await document.fonts.ready;
     markAll();
     // A change of width, and the opening of a folded solution.

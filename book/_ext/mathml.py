@@ -1,0 +1,133 @@
+"""Formulas as MathML, made when the book is built: browsers set them without a script.
+
+Temml turns TeX into MathML in one Node process that runs while Sphinx writes the pages. The TeX is
+kept in each formula's annotation, which is what one copies. A formula that Temml does not
+understand is a warning, and a warning fails the build.
+
+A formula and the punctuation beside it stay in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tools.site import node as node_js  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+SERVER = """
+const temml = require("temml");
+require("readline").createInterface({input: process.stdin}).on("line", line => {
+  const {tex, displayMode} = JSON.parse(line);
+  let answer;
+  try {
+    answer = {mathml: temml.renderToString(
+      tex, {displayMode, throwOnError: true, annotate: true})};
+  } catch (error) { answer = {error: error.message} }
+  console.log(JSON.stringify(answer));
+});
+"""
+_AFTER = re.compile(r"^[.,;:!?)\]’”'\"…–-]+")
+_BEFORE = re.compile(r"[(\[‘“'\"]+$")
+
+
+@cache
+def _temml() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*node_js.command("node"), "-e", SERVER],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        cwd=node_js.PACKAGES.parent,
+    )  # fmt: skip
+
+
+@cache
+def mathml(tex: str, display: bool) -> str:
+    """`tex` as a ``<math>`` element; raise ValueError with Temml's message if it is no formula."""
+    process = _temml()
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(json.dumps({"tex": tex, "displayMode": display}) + "\n")
+    process.stdin.flush()
+    answer = json.loads(process.stdout.readline())
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return str(answer["mathml"])
+
+
+def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
+    try:
+        return mathml(node.astext(), display)
+    except ValueError as error:
+        logger.warning("formula not understood: %s", error, location=node)
+        return ""
+
+
+def visit_inline(translator: Any, node: nodes.math) -> None:
+    formula = set_formula(translator, node, display=False)
+    translator.body.append(f'<span class="math">{formula}</span>')
+    raise nodes.SkipNode
+
+
+def visit_display(translator: Any, node: nodes.math_block) -> None:
+    """The formula in a box that scrolls where it is too wide, its number beside it."""
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    formula = set_formula(translator, node, display=True)
+    translator.body.append(f'<div class="npg-formula">{formula}</div>')
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+class KeepPunctuation(SphinxPostTransform):
+    """Put an inline formula and the punctuation that touches it into one unbroken piece."""
+
+    default_priority = 400
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        for math in list(self.document.findall(nodes.math)):
+            parent = math.parent
+            at = parent.index(math)
+            piece: list[nodes.Node] = [math]
+            before = parent[at - 1] if at else None
+            after = parent[at + 1] if at + 1 < len(parent) else None
+            for text, pattern, place in ((before, _BEFORE, 0), (after, _AFTER, 1)):
+                found = pattern.search(text) if isinstance(text, nodes.Text) else None
+                if found and isinstance(text, nodes.Text):
+                    rest = text[: found.start()] if place == 0 else text[found.end() :]
+                    parent.replace(text, nodes.Text(rest))
+                    piece.insert(place * len(piece), nodes.Text(found[0]))
+            if len(piece) > 1:
+                parent.replace(math, nodes.inline("", "", *piece, classes=["npg-unbroken"]))
+
+
+def end(app: Sphinx, error: Exception | None) -> None:
+    if _temml.cache_info().currsize:
+        _temml().communicate()
+        _temml.cache_clear()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_html_math_renderer("mathml", (visit_inline, None), (visit_display, None))
+    app.add_post_transform(KeepPunctuation)
+    app.connect("build-finished", end)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
