@@ -12,7 +12,7 @@ const PHRASES = [
   [/\bgae\b/g, "generalised advantage estimation"],
   [/fisher information/g, "fisher matrix"],
   [/hessian.vector|\bhvp\b/g, "fisher-vector"],
-  [/line search|backtracking/g, "step looks line search"],
+  [/backtracking/g, "line search"],
   [/install(ation)?/g, "clone run notebooks"],
 ];
 const SAME = {
@@ -22,10 +22,11 @@ const SAME = {
   critic: ["value"], normalisation: ["moments"],
 };
 
-// A page to look things up in, an exercise and a chapter's end stand behind what explains.
+// A page to look things up in, an exercise, a chapter's end, and a little also a numbered box, which
+// is short, stand behind what explains.
 const weight = ({ url, chapter, title }) =>
   (/\/(api|notation|evidence|references|ledger)\.html|index\.html$/.test(url) ? 0.4 : 1) *
-  (chapter.endsWith(", exercise") ? 0.35 : 1) * (/^(Summary|References|Exercises)$/.test(title) ? 0.3 : 1);
+  (chapter.endsWith(", exercise") ? 0.3 : /, \w+$/.test(chapter) ? 0.85 : 1) * (/^(Summary|References|Exercises)$/.test(title) ? 0.3 : 1);
 
 const FIELDS = { fields: ["title", "chapter", "text"], storeFields: ["title", "chapter", "url", "text"] };
 const root = document.documentElement.dataset.content_root;
@@ -47,6 +48,7 @@ const options = (near) => ({
   boost: { title: 5, chapter: 2.5 },
   prefix: (term) => term.length > 2,
   fuzzy: near ? (term) => (term.length > 5 ? 2 : 1) : false,
+  weights: { prefix: 0.75, fuzzy: 0.4 },
   combineWith: "OR",
 });
 

@@ -43,6 +43,8 @@ require("readline").createInterface({input: process.stdin}).on("line", line => {
   console.log(JSON.stringify(answer));
 });
 """
+_SYMBOL = re.compile(r"<m[ino]\b")
+LONG = 16  # symbols in a line that may be wider than a small telephone
 _AFTER = re.compile(r"^[.,;:!?)\]’”'\"…–-]+")
 _BEFORE = re.compile(r"[(\[‘“'\"]+$")
 
@@ -79,7 +81,8 @@ def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
     formula = set_formula(translator, node, display=False)
-    translator.body.append(f'<span class="math">{formula}</span>')
+    long = " npg-long" if len(_SYMBOL.findall(formula)) > LONG else ""
+    translator.body.append(f'<span class="math{long}">{formula}</span>')
     raise nodes.SkipNode
 
 

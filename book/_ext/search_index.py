@@ -26,8 +26,10 @@ def words_of(node: nodes.Node, *, within_sections: bool = False) -> Iterator[str
             yield str(child)
         elif isinstance(child, nodes.section) and not within_sections:
             continue
-        elif isinstance(child, pending_xref) and child.get("refdomain") == "cite":
-            continue  # its text is still the key of the bibliography
+        elif isinstance(child, pending_xref) and not child.get("refexplicit"):
+            continue  # its text is still the name of a label
+        elif isinstance(child, nodes.math):
+            yield "…"
         elif not isinstance(child, SILENT):
             yield from words_of(child, within_sections=within_sections)
 
