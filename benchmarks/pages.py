@@ -70,7 +70,7 @@ NEXT_PAINT = """handle => {
       });
     };
     const shown = () => Array.from(box.querySelectorAll('svg, img'))
-      .findIndex(p => p.checkVisibility() && p.getBoundingClientRect().width > 50);
+      .find(p => p.checkVisibility() && p.getBoundingClientRect().width > 50)?.outerHTML;
     const before = shown();
     const seen = new MutationObserver(() => { if (start && shown() !== before) done() });
     seen.observe(box, {attributes: true, childList: true, subtree: true});
@@ -191,7 +191,8 @@ def open_page(browser: Any, root: Path, address: str, name: str, slowing: int) -
     if has_sliders:
         handle = page.locator(HANDLE).first
         handle.wait_for(state="attached", timeout=120_000)
-        while usable is None:
+        end = time.monotonic() + 300
+        while usable is None and time.monotonic() < end:
             for key in ("ArrowRight", "ArrowLeft"):
                 if shows_another(page, handle, key) is not None:
                     usable = page.evaluate("performance.now()") / 1000
