@@ -53,7 +53,11 @@ const options = (near) => ({
 });
 
 export const search = async (query) => {
-  index ??= build();
+  // What could not be fetched is asked for again the next time.
+  index ??= build().catch((error) => {
+    index = undefined;
+    throw error;
+  });
   const found = await index;
   let asked = query.toLowerCase();
   for (const [said, meant] of PHRASES) asked = asked.replace(said, meant);

@@ -36,14 +36,12 @@ THEME_SCRIPTS = ("scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js")
 BUNDLED = ("book.css", "book.js", "search.js")
 UNUSED = ("sphinx_highlight.js", "design-tabs.js", "searchtools.js", "language_data.js")
 
-MATH = "@fontsource/stix-two-math"
-# Family, npm package, style, subsets: a face for each. The Latin ones are fetched ahead, and text
-# whose face is late stays in the reader's own for this visit: nothing moves when it comes. Formulas
-# need the tables of their font, and wait for it.
+# Family, npm package, style, subsets: a face for each. The Latin ones are fetched ahead. Text and
+# formulas whose face is late stay in the reader's own for this visit: nothing moves when it comes.
 FACES = [
     ("Source Serif 4", "@fontsource-variable/source-serif-4", "wght-normal", ("latin", "greek")),
     ("Source Sans 3", "@fontsource-variable/source-sans-3", "wght-normal", ("latin", "greek")),
-    ("STIX Two Math", MATH, "400-normal", ("latin",)),
+    ("STIX Two Math", "@fontsource/stix-two-math", "400-normal", ("latin",)),
     ("Source Serif 4", "@fontsource-variable/source-serif-4", "wght-italic", ("latin", "greek")),
     ("Source Code Pro", "@fontsource-variable/source-code-pro", "wght-normal", ("latin", "greek")),
 ]
@@ -105,11 +103,10 @@ def cut_fonts(static: Path, pages: dict[Path, str]) -> None:
             cutter.subset(font)
             subset.save_font(font, str(static / "fonts" / source.name), options)
             ranges = ",".join(f"U+{ord(c):X}" for c in sorted(known))
-            display = "swap" if package == MATH else "optional"
             extent = f"unicode-range:{ranges};" if len(parts) > 1 else ""
             rules.append(
                 f"@font-face{{font-family:'{family}';font-style:{slant};font-weight:"
-                f"{weight if 'wght' in style else 400};font-display:{display};{extent}"
+                f"{weight if 'wght' in style else 400};font-display:optional;{extent}"
                 f"src:url(fonts/{source.name}) format('woff2')}}"
             )
         licence = node.PACKAGES / package / "LICENSE"

@@ -34,7 +34,7 @@ def sizes(site: Path, page: Any) -> dict[str, int]:
         path = site / urlsplit(address).path.lstrip("/")
         data = path.read_bytes()
         small = path.suffix in (".woff2", ".png")
-        found[path.name] = len(data) if small else len(gzip.compress(data, mtime=0))
+        found[str(path)] = len(data) if small else len(gzip.compress(data, mtime=0))
     return found
 
 

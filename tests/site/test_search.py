@@ -78,6 +78,17 @@ def test_a_query_with_markup_is_text(search: Visit) -> None:
     assert search.page.locator(".npg-results img").count() == 0
 
 
+def test_a_search_that_cannot_be_fetched_says_so_and_is_tried_again(visit: Any) -> None:
+    with visit(View("search.html")) as seen:
+        seen.page.route("**/search-index.json", lambda route: route.abort())
+        field = seen.page.locator(f"{PLACE} input")
+        field.fill("fisher")
+        seen.page.wait_for_selector(f"{PLACE} .npg-results li:has-text('could not be fetched')")
+        seen.page.unroute("**/search-index.json")
+        field.fill("damping")
+        seen.page.wait_for_selector(f"{PLACE} .npg-results a")
+
+
 def test_the_results_are_counted_for_a_screen_reader(search: Visit) -> None:
     results(search, "damping")
     status = search.page.locator(f"{PLACE} [role=status]")

@@ -15,10 +15,17 @@
     let turn = 0;
     const look = async () => {
       const mine = ++turn;
-      const { show } = await code();
-      if (mine !== turn) return;
-      const count = await show(input.value, list, page ? 30 : 8);
-      status.textContent = input.value ? `${count} results` : "";
+      try {
+        const { show } = await code();
+        if (mine !== turn) return;
+        const count = await show(input.value, list, page ? 30 : 8);
+        status.textContent = input.value ? `${count} results` : "";
+      } catch {
+        const failed = document.createElement("li");
+        failed.textContent = "The search could not be fetched. Opened as files, without a server, the book has none.";
+        list.replaceChildren(failed);
+        status.textContent = failed.textContent;
+      }
     };
     input.addEventListener("input", look);
     if (page) {
