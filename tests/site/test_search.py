@@ -78,7 +78,7 @@ def test_a_query_with_markup_is_text(search: Visit) -> None:
     assert search.page.locator(".npg-results img").count() == 0
 
 
-def test_a_search_that_cannot_be_fetched_says_so_and_is_tried_again(visit: Any) -> None:
+def test_a_search_that_failed_says_so_and_can_be_repeated(visit: Any) -> None:
     with visit(View("search.html")) as seen:
         seen.page.route("**/search-index.json", lambda route: route.abort())
         field = seen.page.locator(f"{PLACE} input")
