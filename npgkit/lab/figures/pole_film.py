@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from IPython.display import display
 from numpy.typing import ArrayLike
 
+from npgkit.lab import place
 from npgkit.lab.drawing import render, style
 from npgkit.validation import as_scalar
 
@@ -25,26 +25,13 @@ _EXPOSURES = 7
 _EVERY = 4  # rows of a track from one frame to the next; between frames the motion is linear
 
 
-class Film:
-    """An animated SVG, and what it shows in words."""
-
-    def __init__(self, svg: str, alt: str) -> None:
-        self.svg, self.alt = svg, alt
-
-    def __repr__(self) -> str:
-        return f"Film: {self.alt}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
-
-
 def show(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> None:
     """Display the film that `poles` makes; the stored text of the cell is its description."""
-    display(poles(tracks, seconds=seconds, alt=alt))
+    place.current().picture(poles(tracks, seconds=seconds, alt=alt), f"Film: {render.checked_alt(alt)}")
 
 
-def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> Film:
-    """Return a film of one cart-pole for each track, one below the other.
+def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> str:
+    """Return, as SVG, a film of one cart-pole for each track, one below the other.
 
     Parameters
     ----------
@@ -87,13 +74,12 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> Film:
     moves.append(f"{held}{{animation-play-state:paused}}")
     sheet = render.CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
     height = len(frames) * _HEIGHT
-    return Film(
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{1.4 * _WIDTH:g}" '
         f'height="{1.4 * height:g}" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="{escape(alt)}" tabindex="0" class="{name}" font-family="sans-serif" '
         f'font-size="12" fill="currentColor"><style>{sheet}{"".join(motions)}</style>'
-        f"{''.join(body)}</svg>",
-        alt,
+        f"{''.join(body)}</svg>"
     )
 
 
