@@ -45,6 +45,12 @@ class Page:
     def draw(self, figure: int, request: int, position: Any) -> None:
         self.cells.draw(figure, request, list(position))
 
+    def train(self, seed: int, epsilon: float, line_search: bool) -> Any:
+        """Return a `PoleTraining`."""
+        from npgkit.live.training import PoleTraining  # here, because it brings Gymnasium
+
+        return PoleTraining(seed, epsilon, line_search)
+
 
 def be_quiet() -> None:
     """Leave out what libraries say of their first start and of threads, which a page has none of."""

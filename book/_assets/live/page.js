@@ -3,6 +3,7 @@ import { cells } from "./cells.js";
 import { sliders } from "./live_sliders.js";
 import { Session } from "./session.js";
 import * as store from "./store.js";
+import { trainer } from "./train.js";
 
 const session = new Session();
 const bar = document.querySelector("#npg-live");
@@ -11,6 +12,7 @@ const meter = bar.querySelector("progress");
 const figures = new Map();
 const queue = [];
 let running = null;
+let training = null;
 
 const state = (name, text) => {
   bar.dataset.state = name;
@@ -46,6 +48,8 @@ const shows = {
     const label = cell.exercise?.id;
     if (ok && label) store.keepSolved(label);
   },
+  iteration: (row) => training?.iteration(row),
+  track: ({ track }) => training?.track(track),
   broken: ({ text }) => state("error", `Python has stopped: ${text}. Run starts it again.`),
 };
 session.addEventListener("message", ({ detail }) => {
@@ -94,6 +98,13 @@ export const runTo = async (last, only = [last]) => {
 };
 export const run = (cell) => runTo(cell);
 export const runAll = () => runTo(cells.at(-1), cells);
-export const stop = () => session.stop();
+export const stop = () => {
+  training?.end();
+  session.stop();
+};
+export const train = (place) => {
+  training ??= trainer(place, session);
+  return training;
+};
 export const find = (box) => cells.find((cell) => cell.box === box);
 export { cells, session, store };

@@ -65,6 +65,23 @@ const answers = {
   draw: ({ figure, request, position }) => { page.draw(figure, request, position); },
 };
 
+// Training goes on between messages, so that the radius can be moved and the rest can be had.
+let training = null;
+const train = async ({ seed, epsilon, lineSearch }) => {
+  const mine = page.train(seed, epsilon, lineSearch);
+  training = mine;
+  for (let k = 0; training === mine; k += 1) {
+    postMessage({ kind: "iteration", ...mine.step().toJs({ dict_converter: Object.fromEntries }) });
+    if (k % 4 === 0) postMessage({ kind: "track", track: mine.track().toJs() });
+    await new Promise((next) => { setTimeout(next); });
+  }
+};
+Object.assign(answers, {
+  train,
+  radius: ({ epsilon }) => training?.set_epsilon(epsilon),
+  rest: () => { training = null; },
+});
+
 onmessage = async ({ data }) => {
   try {
     await answers[data.ask](data);
