@@ -223,8 +223,19 @@ def test_show_stores_a_text_without_an_address(capsys):
     plots.show(scene(), alt="Two panels,\n side by side.")
     assert capsys.readouterr().out == "Figure: Two panels, side by side.\n"
     still = plots.Still(scene(), "Two panels.")
-    drawing = f'<div class="npg-drawing">{still.svg}</div>'
-    assert still._repr_mimebundle_() == {"text/html": drawing, "text/plain": "Figure: Two panels."}
+    shown = still._repr_mimebundle_()
+    assert shown["text/plain"] == "Figure: Two panels."
+    assert shown["text/html"].startswith('<div class="npg-drawing"><svg ')
+
+
+def test_two_stills_over_one_backdrop_share_no_ids():
+    """An id is used once on a page, and what refers to it is in the same drawing."""
+    landscape = plots.Landscape(hill)
+    both = [plots.Still(scene(radius, landscape), "x")._repr_mimebundle_() for radius in (0.1, 0.2)]
+    first, second = (set(re.findall(r'\bid="([^"]+)"', shown["text/html"])) for shown in both)
+    assert first and second and not first & second
+    for ids, shown in zip((first, second), both, strict=True):
+        assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', shown["text/html"])) <= ids
 
 
 # ---- The backdrop that frames share -----------------------------------------------------------

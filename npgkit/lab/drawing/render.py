@@ -4,7 +4,9 @@ The SVG depends on the figure alone, so a build repeats byte for byte. What the 
 have in common, their backdrop, is drawn once.
 """
 
+import hashlib
 import io
+import re
 from collections.abc import Hashable, Iterable
 from html import escape
 from weakref import WeakKeyDictionary
@@ -15,6 +17,7 @@ from matplotlib.figure import Figure
 from npgkit.lab.drawing.compact import compact, short
 
 _PX_PER_POINT = 1.4
+_IDS = re.compile(r'(\bid="|href="#|url\(#)')
 
 _BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
 _DRAWN: dict[Hashable, str] = {}
@@ -106,8 +109,11 @@ def bundle(drawing: str, words: str) -> dict[str, str]:
     """Return what a notebook shows of a drawing, and the text that it stores.
 
     The drawing is HTML, not an image: so it takes the colours of the page or the notebook around
-    it, is no wider than it says, and its words can be read, searched and spoken.
+    it, is no wider than it says, and its words can be read, searched and spoken. Its ids are its
+    own: a backdrop that several drawings share would bring the same ones to each.
     """
+    own = hashlib.sha256(drawing.encode()).hexdigest()[:6]
+    drawing = _IDS.sub(rf"\g<1>i{own}-", drawing)
     return {"text/html": f'<div class="npg-drawing">{drawing}</div>', "text/plain": words}
 
 
