@@ -37,7 +37,8 @@ class Widgets:
 
 def figure(widgets: Widgets, view: dict[str, Any], identity: str) -> str:
     """The HTML of one slider figure."""
-    *dials, picture = widgets.children(widgets[view["model_id"]])
+    # First comes what names ipywidgets' sliders; these here have their labels.
+    _, *dials, picture = widgets.children(widgets[view["model_id"]])
     if not dials or {dial["_model_name"] for dial in dials} != {"SelectionSliderModel"}:
         raise ExtensionError(f"a widget that is no slider figure: {widgets[view['model_id']]}")
     rows = [picture] if len(dials) == 1 else widgets.children(picture)

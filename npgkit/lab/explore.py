@@ -3,7 +3,12 @@
 The parts are ordinary ipywidgets: a `SelectionSlider` linked in the browser (`jslink`) to a
 `Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
 on a static page, with the mouse, by touch and with the arrow keys.
+
+ipywidgets gives the handle of a slider no name and reads out the position instead of the value. A
+few lines of JavaScript beside the sliders mend that in the notebook; a page has native sliders.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +23,22 @@ from matplotlib.figure import Figure
 from npgkit.lab.drawing import render
 
 _PENDING = "<p>drawing …</p>"
+_NAMES = """
+const speak = () => document.querySelectorAll(".npg-explore .widget-slider").forEach(dial => {
+  const [handle, label, readout] = [".noUi-handle", ".widget-label", ".widget-readout"]
+    .map(part => dial.querySelector(part));
+  const say = (name, words) =>
+    handle.getAttribute(name) === words || handle.setAttribute(name, words);
+  if (handle) { say("aria-label", label.textContent); say("aria-valuetext", readout.textContent); }
+});
+if (!window.npgSpeak) {
+  window.npgSpeak = new MutationObserver(speak);
+  window.npgSpeak.observe(document.body, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["aria-valuetext"] });
+}
+speak();
+"""
+"""What names the handle of every slider after its label, and its value after its readout."""
 
 
 class Explorer(widgets.VBox):
@@ -162,6 +183,7 @@ def _assemble(dials: list[_Dial], frames: dict[tuple[int, ...], widgets.HTML]) -
             options=dial.readouts,
             value=dial.readouts[dial.index],
             description=dial.label,
+            tooltip="",  # else the label shows "null"
             style={"description_width": room},
             layout=widgets.Layout(width="100%", max_width="36em"),
         )
@@ -189,4 +211,8 @@ def _assemble(dials: list[_Dial], frames: dict[tuple[int, ...], widgets.HTML]) -
         f"{dial.label}, {len(dial.values)} values from {dial.readouts[0]} to {dial.readouts[-1]}"
         for dial in dials
     )
-    return Explorer([*controls, picture], f"Slider figure: {ranges}")
+    script = {"output_type": "display_data", "data": {"application/javascript": _NAMES}}
+    names = widgets.Output(
+        outputs=({**script, "metadata": {}},), layout=widgets.Layout(display="none")
+    )
+    return Explorer([names, *controls, picture], f"Slider figure: {ranges}")

@@ -5,6 +5,8 @@ the running example (`parameter_plane`, `policy_square`, `point`, `step`, `path`
 in `npgkit.lab.drawing.policy_pictures` and is offered here, so that a chapter needs one import.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -65,13 +67,13 @@ class Still:
 
     def __init__(self, fig: Figure, alt: str) -> None:
         self.alt = render.checked_alt(alt)
-        self.svg = render.still(fig, alt)
+        self.svg = render.svg(fig, alt)
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return render.bundle(self.svg, repr(self))
 
 
 def show(fig: Figure, alt: str) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.site.browser import Visit
-from tests.site.pages import NOTEBOOK_PAGES, PHONE, views
+from tests.site.pages import NOTEBOOK_PAGES, PAGES, PHONE, views
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -38,7 +38,7 @@ def sizes(site: Path, page: Any) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("seen", views(NOTEBOOK_PAGES), ids=str, indirect=True)
+@pytest.mark.parametrize("seen", views(PAGES), ids=str, indirect=True)
 def test_a_page_is_light(seen: Visit, site: Path) -> None:
     found = sizes(site, seen.page)
     assert sum(found.values()) <= MOST_BYTES

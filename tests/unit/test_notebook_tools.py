@@ -342,6 +342,24 @@ def test_myst_text_and_notebook_are_the_same_cells() -> None:
     ]
 
 
+def test_a_notebook_folds_what_the_page_folds() -> None:
+    """JupyterLab opens neither a cell tagged hide-input nor the code and prose of a solution."""
+    cells = [
+        markdown("# Title", "a"),
+        code("1", "b", 1, tags=["hide-input"]),
+        markdown("```{solution-start} ex-one\n:class: dropdown\n```\nThink.", "c"),
+        code("2", "d", 2),
+        markdown("Hence.", "e"),
+        markdown("```{solution-end}\n```\n## Summary", "f"),
+        code("3", "g", 3),
+    ]
+    stored = form.normal_form({"cells": cells, "metadata": {}})["cells"]
+    hidden = [[*cell["metadata"].get("jupyter", {})] for cell in stored]
+    both = ["source_hidden", "outputs_hidden"]
+    assert hidden == [[], ["source_hidden"], [], both, ["source_hidden"], [], []]
+    assert "hidden" not in form.to_myst(form.normal_form({"cells": cells, "metadata": {}}))
+
+
 def test_executing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "run.ipynb"
     source = "import os, sys\nprint(os.environ['OPENBLAS_NUM_THREADS'], sys.executable == %r)"

@@ -5,6 +5,7 @@
   const PLACES = {
     "article .npg-formula": "Formula, wider than the page",
     "article .pst-scrollable-table-container": "Table, wider than the page",
+    "article div.highlight pre": "Code, wider than the page",
   };
   const mark = (element, label) => {
     if (element.scrollWidth > element.clientWidth + 1) {

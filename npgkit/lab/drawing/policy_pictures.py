@@ -7,6 +7,8 @@ is drawn on them is *given in theta*: each axes has its own map, so that one cal
 step in both pictures. `use_space` makes such a picture with another map.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
