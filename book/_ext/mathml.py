@@ -43,6 +43,21 @@ require("readline").createInterface({input: process.stdin}).on("line", line => {
   console.log(JSON.stringify(answer));
 });
 """
+# What the two browser engines set otherwise than TeX does.
+_THIN = '<mspace width="0.1667em"></mspace>'
+_MENDED = [
+    # A dot that stands for an argument is no product.
+    (r'(<mo form="prefix" stretchy="false")>⋅<', r'\1 lspace="0em" rspace="0em">⋅<'),
+    # Firefox takes the tensor product for a large operator, and Temml's overline for a box.
+    ("<mo>⊗</mo>", '<mo largeop="false">⊗</mo>'),
+    (r'<menclose notation="top" class="tml-overline">(.*?)</menclose>',
+     r'<mover><mrow>\1</mrow><mo stretchy="true">‾</mo></mover>'),
+    # A thin space parts a function from what stands before it; after it Firefox sets one itself.
+    (r"(?<=\)</mo></mrow>|.</mi></msub>)((?:<mrow>)?<mi>\w\w+</mi><mo>\u2061)", rf"{_THIN}\1"),
+    (rf"(?<=\u2061</mo>){_THIN}", _THIN.replace(" ", ' class="npg-thin" ')),
+]  # fmt: skip
+_SIDE = re.compile(r"\\[bB]igg?([lr])(?![A-Za-z])")
+_SIZED = re.compile(r'<mo fence="true"(?=(?: stretchy="true")? symmetric="true" minsize)')
 _SYMBOL = re.compile(r"<m[ino]\b")
 LONG = 16  # symbols in a line that may be wider than a small telephone
 _AFTER = re.compile(r"^[.,;:!?)\]’”'\"…–-]+")
@@ -68,7 +83,16 @@ def mathml(tex: str, display: bool) -> str:
     answer = json.loads(process.stdout.readline())
     if "error" in answer:
         raise ValueError(answer["error"])
-    return str(answer["mathml"])
+    return mended(tex, answer["mathml"])
+
+
+def mended(tex: str, formula: str) -> str:
+    for pattern, replacement in _MENDED:
+        formula = re.sub(pattern, replacement, formula)
+    # Temml does not say which bar opens: \\bigl and \\bigr do, in the same order.
+    sides = iter(_SIDE.findall(tex))
+    forms = {"l": "prefix", "r": "postfix"}
+    return _SIZED.sub(lambda found: f'{found[0]} form="{forms[next(sides)]}"', formula)
 
 
 def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
