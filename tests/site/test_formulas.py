@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mathml
 import pytest
 from fontTools.ttLib import TTFont
 
-from tests.site.browser import ROOT, Visit, unfold
+from tests.site.browser import Visit, unfold
 from tests.site.pages import NOTEBOOK_PAGES, View, views
 
 pytestmark = [pytest.mark.site]
@@ -24,15 +25,9 @@ GAPS = """() => Array.from(document.querySelectorAll('article msqrt'))
 
 
 @pytest.fixture(scope="module")
-def mathml() -> Any:
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    try:
-        import mathml
-
-        yield mathml
-    finally:
-        mathml.end(None, None)
-        sys.path.remove(str(ROOT / "book" / "_ext"))
+def formula() -> Iterator[Any]:
+    yield mathml.mathml
+    mathml.end(None, None)
 
 
 @browser
@@ -97,8 +92,8 @@ THIN = '<mspace width="0.1667em"></mspace>'
         (r"\nabla_\theta \log \pi", [f"{THIN}<mrow><mi>log</mi>"]),
     ],
 )
-def test_what_browsers_set_otherwise_is_mended(mathml: Any, tex: str, has: list[str]) -> None:
-    made = mathml.mathml(tex, True)
+def test_what_browsers_set_otherwise_is_mended(formula: Any, tex: str, has: list[str]) -> None:
+    made = formula(tex, True)
     assert [part for part in has if part not in made] == []
 
 
