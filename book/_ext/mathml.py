@@ -12,9 +12,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -23,11 +21,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools.site import node as node_js  # noqa: E402
+from tools.site import node as node_js
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +89,7 @@ def mended(tex: str, formula: str) -> str:
     return _SIZED.sub(lambda found: f'{found[0]} form="{forms[next(sides)]}"', formula)
 
 
-def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
+def set_formula(node: nodes.Element, display: bool) -> str:
     try:
         return mathml(node.astext(), display)
     except ValueError as error:
@@ -104,7 +98,7 @@ def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
-    formula = set_formula(translator, node, display=False)
+    formula = set_formula(node, display=False)
     long = " npg-long" if len(_SYMBOL.findall(formula)) > LONG else ""
     translator.body.append(f'<span class="math{long}">{formula}</span>')
     raise nodes.SkipNode
@@ -113,7 +107,7 @@ def visit_inline(translator: Any, node: nodes.math) -> None:
 def visit_display(translator: Any, node: nodes.math_block) -> None:
     """The formula in a box that scrolls where it is too wide, its number beside it."""
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    formula = set_formula(translator, node, display=True)
+    formula = set_formula(node, display=True)
     translator.body.append(f'<div class="npg-formula">{formula}</div>')
     if node["number"]:
         number = get_node_equation_number(translator, node)

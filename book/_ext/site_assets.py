@@ -12,7 +12,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -23,11 +22,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError, ExtensionError
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools.site import node  # noqa: E402
+from tools.site import node
+from tools.toc import ROOT
 
 ASSETS = ROOT / "book" / "_assets"
 BUNDLE = Path(__file__).with_name("bundle.cjs")

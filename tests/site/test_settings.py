@@ -58,3 +58,10 @@ def test_nothing_moves_where_motion_is_reduced(visit: Any, name: str) -> None:
         assert seen.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == (
             "auto"
         )
+
+
+def test_scrollbars_are_dark_on_a_dark_page(visit: Any) -> None:
+    """Firefox would draw them white under every formula that is wider than the column."""
+    with visit(View(CHAPTERS[0], "dark")) as seen:
+        colours = "getComputedStyle(document.querySelector('article')).scrollbarColor"
+        assert seen.page.evaluate(colours).endswith(" rgba(0, 0, 0, 0)")
