@@ -9,7 +9,6 @@ A claim without a test is a warning, and so is a test of a claim that the book d
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools import evidence  # noqa: E402
+from tools import evidence
 
 logger = logging.getLogger(__name__)
 

@@ -65,15 +65,18 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def visit(chromium: Any, address: str) -> Callable[[View], Any]:
-    """Open a page of the site; no other host is reached, and the attempt is recorded."""
+def visit(chromium: Any, address: str) -> Callable[..., Any]:
+    """Open a page of the site; no other host is reached, and the attempt is recorded.
+
+    What else is given is a setting of the browser: `has_touch=True`, `forced_colors="active"`.
+    """
 
     @contextmanager
-    def open_page(view: View) -> Iterator[Visit]:
+    def open_page(view: View, **settings: Any) -> Iterator[Visit]:
         context = chromium.new_context(
             viewport={"width": view.width, "height": 900},
             color_scheme=view.theme,
-            reduced_motion="reduce",
+            **{"reduced_motion": "reduce", **settings},
         )
         page = context.new_page()
         seen = Visit(page)
@@ -105,7 +108,7 @@ def visit(chromium: Any, address: str) -> Callable[[View], Any]:
 
 
 @pytest.fixture(scope="module")
-def seen(request: pytest.FixtureRequest, visit: Callable[[View], Any]) -> Iterator[Visit]:
+def seen(request: pytest.FixtureRequest, visit: Callable[..., Any]) -> Iterator[Visit]:
     """The page named by the test's parameter; tests of one module that ask for it share it."""
     with visit(request.param) as opened:
         yield opened

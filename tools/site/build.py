@@ -64,6 +64,8 @@ def environment() -> dict[str, str]:
     """Environment variables under which a notebook prints the same numbers at every run."""
     return {
         **os.environ,
+        # The extensions of the site use `tools`.
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
