@@ -111,7 +111,7 @@ def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
             assert [dial.input_value() for dial in dials] == before
 
 
-@pytest.mark.parametrize("seen", views(["12_in_practice"]), ids=str, indirect=True)
+@pytest.mark.parametrize("seen", views(["book/12_in_practice.html"]), ids=str, indirect=True)
 def test_an_environment_is_chosen_by_its_name(seen: Visit) -> None:
     """Environments stand in no order: each is an option, and the figure follows the choice."""
     for dial in seen.page.locator("article .npg-dials select").all():

@@ -32,7 +32,7 @@ class PlainPowers(LogFormatterMathtext):
     def __call__(self, x: float, pos: int | None = None) -> str:
         if not super().__call__(x, pos):
             return ""
-        text = f"{x:g}" if 1e-3 <= x < 1e4 else f"{x:.0e}".replace("e+0", "e").replace("e-0", "e-")
+        text = f"{x:g}" if 1e-2 <= x < 1e4 else f"{x:.0e}".replace("e+0", "e").replace("e-0", "e-")
         return text.replace("-", "−")
 
 
