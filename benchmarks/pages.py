@@ -49,7 +49,7 @@ THREADS = "OPENBLAS_NUM_THREADS"
 MOST_PAINT_MS, MOST_USABLE_S, MOST_SHARE = 33, 2.0, 0.1
 MOST_FRAME_S, MOST_BUILD_S, MOST_SERVE_S = 3.0, 240, 10
 SLOWED = 4
-HANDLE = "article input[type=range], article [role=slider]"
+HANDLE = "article .npg-dials :is(input, select), article [role=slider]"
 
 WATCH_LONG_TASKS = """window.npgLong = 0; new PerformanceObserver(list =>
   list.getEntries().forEach(e => { window.npgLong += e.duration })

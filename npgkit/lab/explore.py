@@ -1,8 +1,8 @@
 """Sliders that need no kernel: every frame is drawn beforehand and the slider only picks one.
 
-The parts are ordinary ipywidgets: a `SelectionSlider` linked in the browser (`jslink`) to a
-`Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
-on a static page, with the mouse, by touch and with the arrow keys.
+The parts are ordinary ipywidgets: a `SelectionSlider` (for names a `Dropdown`) linked in the
+browser (`jslink`) to a `Stack` of frames, or two sliders to a stack of stacks. So the same cell
+works in a notebook and on a static page, with the mouse, by touch and with the arrow keys.
 
 ipywidgets gives the handle of a slider no name and reads out the position instead of the value. A
 few lines of JavaScript beside the sliders mend that in the notebook; a page has native sliders.
@@ -78,7 +78,8 @@ def explore(
         The value each slider starts from, as its readout shows it: ``{"epsilon": 0.02}``.
         Otherwise a slider starts at its first value.
     **sliders : sequence
-        Name and values of one or two sliders.
+        Name and values of one or two sliders. Where the values are names there is a list to
+        choose from, since names stand in no order.
 
     Raises
     ------
@@ -134,6 +135,11 @@ class _Dial:
     readouts: list[str]
     index: int
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether the values are names, which stand in no order."""
+        return all(isinstance(value, str) for value in self.values)
+
 
 def _dial(
     name: str, values: Sequence[Any], labels: Mapping[str, str], start: Mapping[str, Any]
@@ -179,7 +185,7 @@ def _assemble(dials: list[_Dial], frames: dict[tuple[int, ...], widgets.HTML]) -
     # Two sliders stand under one another, so their labels take the same room.
     room = f"{max(len(dial.label) for dial in dials)}ch"
     controls = [
-        widgets.SelectionSlider(
+        (widgets.Dropdown if dial.is_choice else widgets.SelectionSlider)(
             options=dial.readouts,
             value=dial.readouts[dial.index],
             description=dial.label,
@@ -209,6 +215,8 @@ def _assemble(dials: list[_Dial], frames: dict[tuple[int, ...], widgets.HTML]) -
         widgets.jslink((controls[0], "index"), (picture, "selected_index"))
     ranges = "; ".join(
         f"{dial.label}, {len(dial.values)} values from {dial.readouts[0]} to {dial.readouts[-1]}"
+        if not dial.is_choice
+        else f"{dial.label}: {', '.join(dial.readouts)}"
         for dial in dials
     )
     script = {"output_type": "display_data", "data": {"application/javascript": _NAMES}}

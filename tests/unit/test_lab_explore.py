@@ -98,6 +98,16 @@ def test_one_slider_picks_the_frame_of_its_value(shown):
         assert f'aria-label="height {[10, 20, 30][position[0]]}"' in frame.value
 
 
+def test_names_are_chosen_from_a_list_and_numbers_by_a_slider(shown):
+    """Names stand in no order, so there is nothing to slide along."""
+    explore(lambda task, a: draw(a=a), alt="a line", task=["pole", "hopper"], a=[1, 2])
+    names, numbers, outer = shown[0][0].children
+    assert isinstance(names, widgets.Dropdown) and names.options == ("pole", "hopper")
+    assert isinstance(numbers, widgets.SelectionSlider)
+    assert links_between(names, outer)
+    assert repr(shown[0][0]) == "Slider figure: task: pole, hopper; a, 2 values from 1 to 2"
+
+
 def test_two_sliders_pick_the_frame_of_their_pair(shown):
     explore(draw, alt=lambda a, b: f"{a} and {b}", start={"b": 7}, a=[1, 2], b=[5, 6, 7])
     _, first, second, outer = shown[0][0].children

@@ -449,3 +449,15 @@ def test_figures_keep_their_axes_in_place_whatever_the_ticks():
     axes[0].plot([0, 1e6], [0, 1e-6])
     render.svg(fig, "x")
     assert [ax.get_position().bounds for ax in axes] == before
+
+
+@pytest.mark.parametrize(
+    ("limits", "ticks"),
+    [((1e-6, 1e5), ["1e−6", "1e−4", "0.01", "1", "100", "1e4"]), ((2, 6), ["2", "3", "4", "6"])],
+)
+def test_ticks_of_a_logarithmic_axis_have_no_small_exponent(limits, ticks):
+    """A raised exponent is too small to read on a telephone."""
+    fig, ax = plots.figure()
+    ax.semilogx(limits, [0, 1])
+    ax.set_yticks([])
+    assert re.findall(r">([^<>]+)</text>", render.svg(fig, "a line")) == ticks

@@ -5,7 +5,7 @@
   const figure = (box) => {
     if (!figures.has(box)) {
       const data = JSON.parse(box.querySelector("script").textContent);
-      const dials = Array.from(box.querySelectorAll("input"));
+      const dials = Array.from(box.querySelectorAll("input, select"));
       figures.set(box, { ...data, dials, frame: box.querySelector(".npg-frame") });
     }
     return figures.get(box);
@@ -16,6 +16,7 @@
     dials.forEach((dial, k) => {
       const readout = readouts[k][dial.value];
       at = at * readouts[k].length + Number(dial.value);
+      if (dial.type !== "range") return;
       dial.setAttribute("aria-valuetext", readout);
       dial.nextElementSibling.value = readout;
     });
@@ -28,7 +29,9 @@
   document.addEventListener("click", ({ target }) => {
     const box = target.closest(".npg-restore")?.closest(".npg-explore");
     if (!box) return;
-    figure(box).dials.forEach((dial) => { dial.value = dial.defaultValue; });
+    figure(box).dials.forEach((dial) => { 
+      dial.value = dial.defaultValue ?? dial.querySelector("[selected]").value;
+    });
     show(box);
   });
 

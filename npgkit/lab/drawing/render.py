@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterMathtext
 
 from npgkit.lab.drawing.compact import compact, short
 
@@ -21,6 +22,16 @@ _IDS = re.compile(r'(\bid="|href="#|url\(#)')
 
 _BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
 _DRAWN: dict[Hashable, str] = {}
+
+
+class PlainPowers(LogFormatterMathtext):
+    """The ticks of a logarithmic axis as 0.01, 100 or 1e−5: an exponent is small on a telephone."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        text = f"{x:g}" if 1e-2 <= x < 1e4 else f"{x:.0e}".replace("e+0", "e").replace("e-0", "e-")
+        return text.replace("-", "−")
 
 
 def svg(fig: Figure, alt: str) -> str:
@@ -41,6 +52,10 @@ def svg(fig: Figure, alt: str) -> str:
     """
     alt = checked_alt(alt)
     fig = checked_figure(fig)
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(PlainPowers())
+            axis.set_minor_formatter(PlainPowers())
     body = "".join(_layers(fig))
     width, height = (72 * inches for inches in fig.get_size_inches())
     size = column(_PX_PER_POINT * width)
