@@ -101,7 +101,7 @@ def test_one_slider_picks_the_frame_of_its_value(shown):
 def test_names_are_chosen_from_a_list_and_numbers_by_a_slider(shown):
     """Names stand in no order, so there is nothing to slide along."""
     explore(lambda task, a: draw(a=a), alt="a line", task=["pole", "hopper"], a=[1, 2])
-    names, numbers, outer = shown[0][0].children
+    _, names, numbers, outer = shown[0][0].children
     assert isinstance(names, widgets.Dropdown) and names.options == ("pole", "hopper")
     assert isinstance(numbers, widgets.SelectionSlider)
     assert links_between(names, outer)

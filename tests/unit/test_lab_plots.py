@@ -355,7 +355,7 @@ def test_a_legend_stands_above_the_titles():
         fig.draw_without_rendering()
         (legend,) = fig.legends
         title = fig.axes[0].title.get_window_extent()
-        padding = 0.4 * 11.0 * fig.dpi / 72  # Matplotlib keeps this free inside a legend
+        padding = 0.4 * style.SMALL * fig.dpi / 72  # Matplotlib keeps this free inside a legend
         assert legend.get_window_extent().y0 + padding >= title.y1
 
 
