@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.site.browser import AXE, Visit, unavailable, unfold
-from tests.site.pages import PAGES, PHONE, views
+from tests.site.pages import MADE, PAGES, PHONE, views
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
-LOOKED_AT = [*PAGES, "search.html"]
+LOOKED_AT = [*PAGES, *MADE]
 BOTH_THEMES = views(LOOKED_AT, "light") + views(LOOKED_AT, "dark", PHONE)
 
 

@@ -80,9 +80,7 @@ def test_a_figures_words_can_be_read_in_both_themes(seen: Visit) -> None:
     assert faint == []
 
 
-@pytest.mark.parametrize(
-    "seen", views([*PAGES, "search.html"], width=PHONE), ids=str, indirect=True
-)
+@pytest.mark.parametrize("seen", views([*PAGES, *MADE], width=PHONE), ids=str, indirect=True)
 def test_a_page_fits_a_phone(seen: Visit) -> None:
     """At 390 pixels nothing sticks out, except inside a box that scrolls by itself."""
     found = seen.page.evaluate(
