@@ -85,7 +85,7 @@ def test_each_claim_and_its_tests_lead_to_each_other(site: Path) -> None:
 
 @pytest.mark.parametrize("way", ["button", "browser"])
 def test_back_leads_to_where_one_was(chapter: Visit, way: str) -> None:
-    """After a reference on the page, the button and the browser's Back return the place and focus."""
+    """After a reference on the page, place and focus return, by the button or the browser's."""
     page = chapter.page
     link = page.locator(THEOREM).first
     link.scroll_into_view_if_needed()
@@ -123,7 +123,8 @@ def test_back_counts_the_references_that_were_followed(chapter: Visit) -> None:
 
 MARKED = "document.querySelector('nav.page-toc [aria-current]')?.hash ?? ''"
 # What should be marked: the last section that has begun at the line where a jump puts a heading.
-READ = """() => { const line = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
+READ = """() => {
+  const line = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
   return Array.from(document.querySelectorAll('nav.page-toc a')).map(a => a.hash)
     .filter(h => document.getElementById(h.slice(1)).getBoundingClientRect().top <= line + 16)
     .at(-1) ?? '' }"""
