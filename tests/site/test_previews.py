@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ REFERENCES = [
     ("book/05_natural_gradient.html", "a[href^='references.html#']", "Boyd"),
     ("book/05_natural_gradient.html", "a[href^='02_euclidean_step.html#prop']", "Proposition 2."),
     ("book/05_natural_gradient.html", "a[href^='04_fisher.html#equation']", "(4."),
+    ("book/05_natural_gradient.html", "a[href='notation.html#symbol-epsilon']", "The bound on"),
     ("book/03_kl_step.html", "a[href='#sec-existence-proof']", "existence theorem proved"),
     ("book/api.html", "a.internal[href='#npgkit.MDP']", "finite discounted"),
     ("book/evidence.html", "a[href$='#thm-policy-gradient']", "Theorem 1.3"),
@@ -72,6 +74,22 @@ def test_a_preview_stays_under_the_pointer_and_goes_after(chapter: Visit) -> Non
     assert page.locator(PREVIEW).count() == 1
     page.mouse.move(*AWAY)
     page.wait_for_selector(PREVIEW, state="detached")
+
+
+def test_a_letter_of_two_meanings_is_not_explained(site: Path) -> None:
+    """Damping is not what lambda means in chapter 10; each symbol is explained once a chapter."""
+    for number, explained in (("05_natural_gradient", True), ("10_sampling", False)):
+        text = (site / "book" / f"{number}.html").read_text("utf-8")
+        links = re.findall(r'href="notation\.html#(symbol-[\w-]*)"', text)
+        assert len(links) == len(set(links)) >= 5
+        assert ("symbol-lambda" in links) is explained
+
+
+def test_proofs_and_exercises_keep_their_own_letters(chapter: Visit) -> None:
+    """No letter of a proof, an exercise or a solution is explained by the notation."""
+    assert chapter.page.locator("article .npg-symbol").count() > 0
+    boxes = "article :is(.proof, .exercise, .solution) .npg-symbol"
+    assert chapter.page.locator(boxes).count() == 0
 
 
 @contextmanager
