@@ -153,7 +153,9 @@ def tables(app: Sphinx, page: str) -> Iterator[nodes.Node]:
                 cell += element("ul", *items)
             else:
                 cell += paragraph(nodes.Text("no test"), classes=["npg-failed"])
-            rows.append(element("tr", head, cell))
+            row = element("tr", head, cell)
+            row["ids"] = [f"tests-of-{claim['label']}"]
+            rows.append(row)
         number = ".".join(map(str, env.toc_secnumbers.get(chapter, {}).get("", ())))
         heading = f"{number}. " if number else ""
         caption = link(app, page, chapter, heading + env.titles[chapter].astext())

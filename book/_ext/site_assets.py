@@ -28,7 +28,8 @@ from tools.toc import ROOT
 ASSETS = ROOT / "book" / "_assets"
 BUNDLE = Path(__file__).with_name("bundle.cjs")
 THEME = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
-THEME_SCRIPTS = ("scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js")
+# Not Bootstrap's: links stand in the place of its menu, the browser's own tips in that of its tips.
+THEME_SCRIPTS = ("scripts/pydata-sphinx-theme.js",)
 BUNDLED = ("book.css", "book.js", "search.js")
 UNUSED = ("sphinx_highlight.js", "design-tabs.js", "searchtools.js", "language_data.js")
 

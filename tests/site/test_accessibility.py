@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.site.browser import AXE, Visit, settle, unavailable, unfold
-from tests.site.pages import PAGES, PHONE, View, views
+from tests.site.pages import MADE, PAGES, PHONE, View, views
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
-LOOKED_AT = [*PAGES, "search.html"]
+LOOKED_AT = [*PAGES, *MADE]
 BOTH_THEMES = views(LOOKED_AT, "light") + views(LOOKED_AT, "dark", PHONE)
 NARROWEST = 320  # pixels: 1280 at a zoom of 400 %, what WCAG 1.4.10 asks of a page
 CHAPTER = "book/05_natural_gradient.html"

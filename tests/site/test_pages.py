@@ -83,7 +83,7 @@ def test_a_figures_words_can_be_read_in_both_themes(seen: Visit) -> None:
 
 @pytest.mark.parametrize(
     "seen",
-    views([*PAGES, "search.html"], width=PHONE) + views(NOTEBOOK_PAGES, width=ZOOMED),
+    views([*PAGES, *MADE], width=PHONE) + views(NOTEBOOK_PAGES, width=ZOOMED),
     ids=str,
     indirect=True,
 )
