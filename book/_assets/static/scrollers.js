@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const PLACES = {
-    "article .npg-formula": "Formula, wider than the page",
+    "article .npg-formula, article .npg-cheat dd .math": "Formula, wider than the page",
     "article .pst-scrollable-table-container": "Table, wider than the page",
   };
   const mark = (element, label) => {
