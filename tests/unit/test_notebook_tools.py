@@ -114,6 +114,10 @@ SPOILT: dict[str, tuple[Callable[[Notebook], Any], str]] = {
         put(2, outputs=[stream(f"1.5\n{'a' * 73}\n")]),
         "3: line 2 of the output has 73 characters",
     ),
+    "wide table": (
+        put(2, outputs=[stream("1.5\n" + "a column  " * 9 + "\n")]),
+        "3: line 2 of the output has 90 characters",
+    ),
     "wide fenced code": (
         put(0, source=f"# A\n\n```python\n{'a' * 73}\n```\n"),
         "1: line 1 of the fenced code has 73 characters",

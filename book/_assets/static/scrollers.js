@@ -3,7 +3,9 @@
 (() => {
   "use strict";
   const KINDS = {
-    ".npg-formula": "Formula", ".pst-scrollable-table-container": "Table", "div.highlight pre": "Code",
+    ".npg-formula, .npg-cheat dd .math": "Formula",
+    ".pst-scrollable-table-container": "Table",
+    "div.highlight pre": "Code",
   };
   const mark = (element) => {
     const kind = KINDS[Object.keys(KINDS).find((selector) => element.matches(selector))];
@@ -17,6 +19,6 @@
   // Each is looked at when it has been laid out, when its solution is opened, and when its width changes.
   const seen = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
   for (const selector of Object.keys(KINDS)) {
-    document.querySelectorAll(`article ${selector}`).forEach((element) => seen.observe(element));
+    document.querySelectorAll(`article :is(${selector})`).forEach((element) => seen.observe(element));
   }
 })();
