@@ -109,16 +109,3 @@ def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
                 dial.press("End")
             button.click()
             assert [dial.input_value() for dial in dials] == before
-
-
-@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
-def test_a_slider_is_a_strip_on_paper(seen: Visit) -> None:
-    """Printed, each figure shows up to four of its frames, and each says its values."""
-    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    for box in seen.page.locator(".npg-explore").all():
-        items = box.locator(".npg-strip > div").all()
-        assert 2 <= len(items) <= 4
-        words = [item.evaluate("e => e.lastChild.textContent") for item in items]
-        assert len(set(words)) == len(words) and all(words)
-    seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert seen.page.locator(".npg-strip").count() == 0
