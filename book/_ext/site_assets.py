@@ -196,6 +196,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     _listed.cache_clear()
     app.connect("config-inited", find_assets)
     app.connect("html-page-context", list_assets, priority=990)
-    # After the style sheets have been made fit for print.
+    # After the theme, which writes the colours of code when the build has finished.
     app.connect("build-finished", finish, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -6,8 +6,6 @@ CI they fail. The same holds for a site that has not been built.
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,16 +17,8 @@ import pytest
 from tests.site.browser import SITE, Visit, settle, unavailable
 from tests.site.pages import View
 from tools.site import serve
+from tools.site.chromium import FLAGS, program
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Notes of libraries that say nothing about the page.
 HARMLESS = ("strict mode: use allowUnionTypes",)
 
@@ -53,13 +43,12 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
+    path = program()
+    if path is None:
         unavailable("no Chromium on this machine: install it, or name it in CHROMIUM")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        browser = tools.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 

@@ -120,16 +120,3 @@ def test_an_environment_is_chosen_by_its_name(seen: Visit) -> None:
         after = state_after(dial, before)
         assert after[2] == "hopper" and after[1] != before[1]
     assert seen.page.locator("article .npg-dials select").count() == 3
-
-
-@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
-def test_a_slider_is_a_strip_on_paper(seen: Visit) -> None:
-    """Printed, each figure shows up to four of its frames, and each says its values."""
-    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    for box in seen.page.locator(".npg-explore").all():
-        items = box.locator(".npg-strip > div").all()
-        assert 2 <= len(items) <= 4
-        words = [item.evaluate("e => e.lastChild.textContent") for item in items]
-        assert len(set(words)) == len(words) and all(words)
-    seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert seen.page.locator(".npg-strip").count() == 0

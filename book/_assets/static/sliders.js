@@ -34,31 +34,4 @@
     });
     show(box);
   });
-
-  // On paper a slider is a strip of four of its frames, each under its values.
-  const strip = (box) => {
-    const { readouts, frames, dials } = figure(box);
-    const last = frames.length - 1;
-    const chosen = [...new Set([0, last / 3, (2 * last) / 3, last].map(Math.round))];
-    const inner = readouts.at(-1).length;
-    const values = (at) => (dials.length === 1 ? [at] : [Math.floor(at / inner), at % inner]);
-    return chosen.map((at) => {
-      const item = document.createElement("div");
-      item.innerHTML = frames[at];
-      item.append(values(at).map((v, k) => `${dials[k].labels[0].textContent} ${readouts[k][v]}`)
-        .join(", "));
-      return item;
-    });
-  };
-  addEventListener("beforeprint", () => {
-    document.querySelectorAll(".npg-explore").forEach((box) => {
-      const paper = document.createElement("div");
-      paper.className = "npg-strip";
-      paper.append(...strip(box));
-      box.append(paper);
-    });
-  });
-  addEventListener("afterprint", () => {
-    document.querySelectorAll(".npg-strip").forEach((paper) => paper.remove());
-  });
 })();
