@@ -17,11 +17,12 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve lab test test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf serve lab test test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
 	@echo "make book       build it into _build/html, executing every notebook"
+	@echo "make pdf        print it: the whole book and each page as a PDF in _build/html (needs Chromium)"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
 	@echo "make test-lowest  the package's tests and notebooks on the lowest versions allowed"
@@ -46,6 +47,10 @@ setup: $(READY)
 book: $(READY)
 	@$(PY) -m tools.site.vendor
 	@$(PY) -m tools.site.build
+
+# The pages' download buttons have the PDFs until the book is built anew.
+pdf: book
+	@$(PY) -m tools.site.pdf
 
 serve: book
 	@$(PY) -m tools.site.serve --port $(PORT)
@@ -75,6 +80,7 @@ test: lint
 	$(RUN) tests book --ignore=tests/site
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
+	$(PY) -m tools.site.pdf --optional
 	$(RUN) tests/site
 
 # The floors of pyproject.toml are what the first of these ran on.

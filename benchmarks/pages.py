@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -38,7 +37,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import machine, table  # noqa: E402
-from tools.site import build, serve  # noqa: E402
+from tools.site import build, chromium, serve  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 RESULT = ROOT / "benchmarks" / "results" / "pages.md"
@@ -49,7 +48,7 @@ THREADS = "OPENBLAS_NUM_THREADS"
 MOST_PAINT_MS, MOST_USABLE_S, MOST_SHARE = 33, 2.0, 0.1
 MOST_FRAME_S, MOST_BUILD_S, MOST_SERVE_S = 3.0, 240, 10
 SLOWED = 4
-HANDLE = "article input[type=range], article [role=slider]"
+HANDLE = "article .npg-dials :is(input, select), article [role=slider]"
 
 WATCH_LONG_TASKS = """window.npgLong = 0; new PerformanceObserver(list =>
   list.getEntries().forEach(e => { window.npgLong += e.duration })
@@ -226,9 +225,7 @@ def open_page(browser: Any, root: Path, address: str, name: str, slowing: int) -
 def in_chromium(records: list[Page], sites: dict[str, Path]) -> None:
     from playwright.sync_api import sync_playwright
 
-    from tests.site.conftest import CHROMIUM_FLAGS
-
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = chromium.program()
     if program is None:
         print("No Chromium on this machine: no page is opened", file=sys.stderr)
         return
@@ -238,7 +235,7 @@ def in_chromium(records: list[Page], sites: dict[str, Path]) -> None:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         addresses[site] = f"http://{serve.HOST}:{httpd.server_port}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=chromium.FLAGS)
         for record in records:
             for slowing in (1, SLOWED):
                 for site, root in sites.items():

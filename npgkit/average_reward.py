@@ -31,9 +31,13 @@ def stationary(P_pi: np.ndarray) -> np.ndarray:
     By the elimination of Grassmann, Taksar and Heyman (1985), which never subtracts, so that a
     share of 1e-12 has as many correct digits as one of 1/2. Transient states get 0.
 
-    Raises `ValueError` if P_pi is not square, its rows are not distributions, or the chain has more
-    than one closed class, so that the share of time depends on the start.
     Implements: eq. (eq-stationary), chapter 7.
+
+    Raises
+    ------
+    ValueError
+        If P_pi is not square, its rows are not distributions, or the chain has more than one closed
+        class, so that the share of time depends on the start.
     """
     P = as_distribution("P_pi", P_pi, ("S", "S"))
     S = len(P)
@@ -49,9 +53,13 @@ def stationary(P_pi: np.ndarray) -> np.ndarray:
 def average_reward(mdp: MDP, pi: np.ndarray) -> float:
     """Return J_bar = rho . R_pi, the reward per step of `pi` (S, A) in the long run.
 
-    Raises `ValueError` if `pi` is not (S, A), its rows are not distributions, or its chain has more
-    than one closed class.
     Implements: eq. (eq-average-reward), chapter 7.
+
+    Raises
+    ------
+    ValueError
+        If `pi` is not (S, A), its rows are not distributions, or its chain has more than one closed
+        class.
     """
     pi, P_pi, R_pi = chain(mdp, pi)
     return float(stationary(P_pi) @ R_pi)
@@ -64,8 +72,12 @@ def differential_values(mdp: MDP, pi: np.ndarray) -> Values:
     h(s) is the expected sum of R - J_bar over all steps from s on, with rho . h = 0. (Where the
     chain is periodic the sum oscillates, and h(s) is its average over the number of steps.)
 
-    Raises `ValueError` as `average_reward` does.
     Implements: eq. (eq-poisson), chapter 7.
+
+    Raises
+    ------
+    ValueError
+        As `average_reward` does.
     """
     pi, P_pi, R_pi = chain(mdp, pi)
     return _differential(mdp, P_pi, R_pi, stationary(P_pi))
@@ -78,9 +90,12 @@ def average_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
     `adv` holds the differential advantages, so that `policy_gradient` of the batch is grad J_bar
     and `FisherOperator` averages over rho.
 
-    Raises `ValueError` if theta or the policy does not fit the MDP, or the chain has more than one
-    closed class.
     Implements: eq. (eq-average-gradient), chapter 7.
+
+    Raises
+    ------
+    ValueError
+        If theta or the policy does not fit the MDP, or the chain has more than one closed class.
     """
     pi, P_pi, R_pi = chain(mdp, table_of(policy, theta, mdp))
     rho = stationary(P_pi)

@@ -144,6 +144,16 @@ def conjugate_gradient(
     Notes
     -----
     Implements: eq. (eq-cg), chapter 8. Source: Hestenes and Stiefel (1952); Shewchuk (1994).
+
+    Examples
+    --------
+    Two different eigenvalues take two iterations:
+
+    >>> import numpy as np
+    >>> import npgkit
+    >>> found = npgkit.conjugate_gradient(np.diag([2.0, 4.0]), np.array([2.0, 2.0]))
+    >>> found.x.round(6), found.iterations, found.status
+    (array([1. , 0.5]), 2, 'converged')
     """
     b = as_floats("b", b, ("n",))
     A_times, M_times = _product("A", A, len(b)), _product("M", M, len(b))

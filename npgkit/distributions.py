@@ -123,7 +123,10 @@ class MultiCategorical:
     k choices is treated as k rows of one `Categorical` with max(sizes) actions; the logits that a
     smaller choice lacks are filled with one so low that its probability is 0.
 
-    Raises `ValueError` unless `sizes` is a sequence of positive integers, with at least one.
+    Raises
+    ------
+    ValueError
+        Unless `sizes` is a sequence of positive integers, with at least one.
     """
 
     sizes: tuple[int, ...]

@@ -43,6 +43,18 @@ class FisherOperator:
     Notes
     -----
     Implements: eq. (eq-fisher-product), chapter 4.
+
+    Examples
+    --------
+    With one logit in each of two states, F is diagonal: d(s) p (1 - p), here 1/2 times 1/4.
+
+    >>> import numpy as np
+    >>> import npgkit
+    >>> policy, theta = npgkit.sigmoid_tabular(2), np.zeros(2)
+    >>> batch = npgkit.Batch(obs=[0, 1], act=[0, 0], adv=[0.0, 0.0], weights=[0.5, 0.5])
+    >>> F = npgkit.FisherOperator(policy, theta, batch, damping=0.25)
+    >>> F @ np.array([1.0, 2.0])
+    array([0.375, 0.75 ])
     """
 
     @quiet

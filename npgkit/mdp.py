@@ -124,8 +124,12 @@ def chain(mdp: MDP, pi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def evaluate(mdp: MDP, pi: np.ndarray) -> Values:
     """Solve Bellman's equations of the policy `pi` (S, A).
 
-    Raises `ValueError` if `pi` is not (S, A) or its rows are not distributions.
     Implements: eq. (eq-bellman), chapter 1.
+
+    Raises
+    ------
+    ValueError
+        If `pi` is not (S, A) or its rows are not distributions.
     """
     _, P_pi, R_pi = chain(mdp, pi)
     V = np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * P_pi, R_pi)
@@ -137,8 +141,12 @@ def evaluate(mdp: MDP, pi: np.ndarray) -> Values:
 def occupancy(mdp: MDP, pi: np.ndarray) -> np.ndarray:
     """Return d (S,), the discounted share of time that `pi` (S, A) spends in each state; sums to 1.
 
-    Raises `ValueError` if `pi` is not (S, A) or its rows are not distributions.
     Implements: eq. (eq-occupancy), chapter 1.
+
+    Raises
+    ------
+    ValueError
+        If `pi` is not (S, A) or its rows are not distributions.
     """
     _, P_pi, _ = chain(mdp, pi)
     return np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * P_pi.T, (1 - mdp.gamma) * mdp.rho)
@@ -148,8 +156,12 @@ def occupancy(mdp: MDP, pi: np.ndarray) -> np.ndarray:
 def expected_return(mdp: MDP, pi: np.ndarray) -> float:
     """Return J(pi) = rho . V, the expected discounted return of `pi` (S, A).
 
-    Raises `ValueError` if `pi` is not (S, A) or its rows are not distributions.
     Implements: eq. (eq-return), chapter 1.
+
+    Raises
+    ------
+    ValueError
+        If `pi` is not (S, A) or its rows are not distributions.
     """
     return float(mdp.rho @ evaluate(mdp, pi).V)
 

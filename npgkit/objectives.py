@@ -26,7 +26,10 @@ DIRECTIONS = ("new||old", "old||new")
 def action_probabilities(policy: Policy, theta: np.ndarray, n_states: int) -> np.ndarray:
     """Return the table pi_theta(a|s) (S, A) of a policy over states with discrete actions.
 
-    Raises `ValueError` if theta does not fit, or the actions are not discrete.
+    Raises
+    ------
+    ValueError
+        If theta does not fit, or the actions are not discrete.
     """
     if not isinstance(policy.distribution, Categorical):
         raise ValueError(f"policy must have discrete actions; got {policy.distribution!r}")
@@ -41,8 +44,12 @@ def exact_batch(mdp: MDP, policy: Policy, theta: np.ndarray) -> Batch:
     `adv` holds A(s, a) / (1 - gamma), so that `policy_gradient` of the batch is grad J itself.
     Weights and advantages are float64; `logp` has the precision of theta, as the ratios to it will.
 
-    Raises `ValueError` if theta or the policy does not fit the MDP.
     Implements: eq. (eq-weighted-batch), chapter 1.
+
+    Raises
+    ------
+    ValueError
+        If theta or the policy does not fit the MDP.
     """
     pi = table_of(policy, theta, mdp)
     advantage = evaluate(mdp, pi).A / (1 - mdp.gamma)
@@ -92,8 +99,12 @@ def output_gradient(policy: Policy, linearized: Linearization, batch: Batch) -> 
 def surrogate(policy: Policy, theta_new: np.ndarray, batch: Batch) -> float:
     """Return sum_i w_i ratio_i adv_i, in units of the advantages; inf or NaN where ratios overflow.
 
-    Raises `ValueError` if the batch has no `logp`, since the ratio needs it.
     Implements: eq. (eq-surrogate), chapter 1 (Schulman et al., 2015).
+
+    Raises
+    ------
+    ValueError
+        If the batch has no `logp`, since the ratio needs it.
     """
     if batch.logp is None:
         raise ValueError("batch.logp is missing; the surrogate needs log pi_old(act|obs)")

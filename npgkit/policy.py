@@ -26,7 +26,21 @@ from .validation import as_floats, as_generator
 class Policy:
     """The family of policies pi_theta(act|obs) = distribution(network(theta, obs)).
 
-    Raises `ValueError` if the network does not give as many outputs as the distribution reads.
+    Raises
+    ------
+    ValueError
+        If the network does not give as many outputs as the distribution reads.
+
+    Examples
+    --------
+    Two states, three actions, all logits 0: each action has probability 1/3, log 1/3 = -1.0986.
+
+    >>> import numpy as np
+    >>> import npgkit
+    >>> policy = npgkit.Policy(npgkit.Table(2, 3), npgkit.Categorical(3))
+    >>> theta = np.zeros(policy.n_params)
+    >>> policy.n_params, policy.logp(theta, obs=[0, 1], act=[2, 0]).round(4)
+    (6, array([-1.0986, -1.0986]))
     """
 
     network: Network

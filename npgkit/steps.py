@@ -39,8 +39,12 @@ def euclidean_step(
     Exactly one of `alpha` (>= 0) and `radius` (> 0) is given; `alpha = radius / norm(g)` makes them
     the same step.
 
-    Raises `ValueError` on bad arrays, and unless one of alpha and radius is given.
     Implements: eq. (eq-euclidean-step), chapter 2.
+
+    Raises
+    ------
+    ValueError
+        On bad arrays, and unless one of alpha and radius is given.
     """
     if (alpha is None) == (radius is None):
         raise ValueError(f"give one of alpha and radius; got alpha={alpha!r}, radius={radius!r}")

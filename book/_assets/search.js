@@ -25,7 +25,7 @@ const SAME = {
 // A page to look things up in, an exercise, a chapter's end, and a little also a numbered box, which
 // is short, stand behind what explains.
 const weight = ({ url, chapter, title }) =>
-  (/\/(api|notation|evidence|references|ledger)\.html|index\.html$/.test(url) ? 0.4 : 1) *
+  (/\/(api|notation|evidence|references|ledger|glossary|lists|equations|cheat_sheet|editions)\.html|index\.html$/.test(url) ? 0.4 : 1) *
   (chapter.endsWith(", exercise") ? 0.3 : /, \w+$/.test(chapter) ? 0.85 : 1) * (/^(Summary|References|Exercises)$/.test(title) ? 0.3 : 1);
 
 const FIELDS = { fields: ["title", "chapter", "text"], storeFields: ["title", "chapter", "url", "text"] };

@@ -23,7 +23,7 @@ async function main() {
   }).outputFiles.find((file) => file.path.endsWith(".css")).text;
   const [used] = await new PurgeCSS().purge({
     content: [...job.pages, ...job.js], css: [{ raw: theirs + formulas }], blocklist: ICON_FONT,
-    fontFace: true, keyframes: true, safelist: { greedy: [/data-theme/, /tooltip/] },
+    fontFace: true, keyframes: true, safelist: { greedy: [/data-theme/] },
   });
   const css = [used.css, ...job.ownCss.map(read)].join("\n");
   const smaller = { minify: true, logLevel: "error" };

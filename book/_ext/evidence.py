@@ -9,57 +9,34 @@ A claim without a test is a warning, and so is a test of a claim that the book d
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from contents import (
+    add_list,
+    boxes_of,
+    chapter_title,
+    element,
+    html_element,
+    link,
+    number_of,
+    paragraph,
+    reading_order,
+    title_of,
+)
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools import evidence  # noqa: E402
+from tools import evidence
 
 logger = logging.getLogger(__name__)
 
 MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", evidence.NOT_RUN: "–"}
-
-
-class evidence_table(nodes.General, nodes.Element):
-    """A placeholder for the tables until all claims are numbered."""
-
-
-class html_element(nodes.General, nodes.Element):
-    """An HTML element of the name in ``tag``; docutils' own tables cannot have row headers."""
-
-
-class EvidenceDirective(SphinxDirective):
-    """``{evidence}``: the tables of claims and tests."""
-
-    def run(self) -> list[nodes.Node]:
-        return [evidence_table()]
-
-
-def element(tag: str, *children: nodes.Node, **attributes: Any) -> html_element:
-    classes = attributes.pop("classes", [])
-    node = html_element("", *children, tag=tag, html=attributes, classes=classes)
-    return node
-
-
-def visit_html_element(translator: Any, node: html_element) -> None:
-    translator.body.append(translator.starttag(node, node["tag"], "", **node["html"]))
-
-
-def depart_html_element(translator: Any, node: html_element) -> None:
-    translator.body.append(f"</{node['tag']}>")
 
 
 # Reading the book.
@@ -70,40 +47,11 @@ def root_of(app: Sphinx) -> Path:
     return Path(app.srcdir)
 
 
-def reading_order(env: BuildEnvironment, docname: str | None = None) -> Iterator[str]:
-    """The documents in the order in which the table of contents leads through them."""
-    docname = docname or env.config.root_doc
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from reading_order(env, child)
-
-
 def claims_of(env: BuildEnvironment, docname: str) -> list[dict[str, Any]]:
     """What sphinx-proof recorded of the claims in one document, in their order there."""
     proofs = getattr(env, "proof_list", {}).values()
     kinds = evidence.CLAIM_PREFIXES
     return [p for p in proofs if p["docname"] == docname and p["realtype"] in kinds]
-
-
-def number_of(env: BuildEnvironment, claim: dict[str, Any]) -> str:
-    """The number that the book prints: 3.2, or nothing for a claim without one."""
-    numbers = env.toc_fignumbers.get(claim["docname"], {}).get(claim["countertype"], {})
-    return ".".join(map(str, numbers.get(claim["label"], ())))
-
-
-def titles_in(env: BuildEnvironment, docname: str) -> dict[str, list[nodes.Node]]:
-    """The title of each claim in a document, by label, without the format's brackets."""
-    before, _, after = env.config.proof_title_format.partition("%t")
-    titles = {}
-    for node in env.get_doctree(docname).findall(nodes.Element):
-        if node.get("realtype") in evidence.CLAIM_PREFIXES and isinstance(node[0], nodes.title):
-            parts = [child.deepcopy() for child in node[0].children]
-            if parts and isinstance(parts[0], nodes.Text):
-                parts[0] = nodes.Text(parts[0].removeprefix(before))
-            if parts and isinstance(parts[-1], nodes.Text):
-                parts[-1] = nodes.Text(parts[-1].removesuffix(after))
-            titles[node["label"]] = parts
-    return titles
 
 
 def check(app: Sphinx, env: BuildEnvironment) -> None:
@@ -123,15 +71,6 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
 # Writing the page.
 
 
-def draw_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Put the tables in the place of the directive."""
-    for place in list(doctree.findall(evidence_table)):
-        place.replace_self(list(tables(app, docname)))
-        # Sphinx looked for formulas before the titles of the claims came in.
-        math = app.env.get_domain("math")
-        math.data["has_equations"][docname] = any(doctree.findall(nodes.math))
-
-
 def tables(app: Sphinx, page: str) -> Iterator[nodes.Node]:
     env, root = app.env, root_of(app)
     tests, results = evidence.backings(root), evidence.recorded(root)
@@ -142,13 +81,15 @@ def tables(app: Sphinx, page: str) -> Iterator[nodes.Node]:
     for chapter, claims in chapters:
         if not claims:
             continue
-        titles = titles_in(env, chapter)
+        boxes = boxes_of(env.get_doctree(chapter))
+        titles = {box["label"]: title_of(env, box) for box in boxes}
         rows = []
         for claim in claims:
             backed_by = [test for test in tests if claim["label"] in test.labels]
             target = f"{chapter}#{claim['label']}"
-            name = f"{claim['realtype'].title()} {number_of(env, claim)}".strip()
-            title = titles.get(claim["label"], [])
+            number = number_of(env, chapter, claim["countertype"], claim["label"])
+            name = nodes.Text(f"{claim['realtype'].title()} {number}".strip())
+            title = titles[claim["label"]]
             head = element("th", paragraph(link(app, page, target, name)), scope="row")
             if title:
                 head += paragraph(*title)
@@ -158,10 +99,10 @@ def tables(app: Sphinx, page: str) -> Iterator[nodes.Node]:
                 cell += element("ul", *items)
             else:
                 cell += paragraph(nodes.Text("no test"), classes=["npg-failed"])
-            rows.append(element("tr", head, cell))
-        number = ".".join(map(str, env.toc_secnumbers.get(chapter, {}).get("", ())))
-        heading = f"{number}. " if number else ""
-        caption = link(app, page, chapter, heading + env.titles[chapter].astext())
+            row = element("tr", head, cell)
+            row["ids"] = [f"tests-of-{claim['label']}"]
+            rows.append(row)
+        caption = link(app, page, chapter, nodes.Text(chapter_title(env, chapter)))
         yield element(
             "table",
             element("caption", paragraph(caption)),
@@ -193,25 +134,12 @@ def item(app: Sphinx, page: str, test: evidence.Backing, status: str) -> html_el
     lines = [
         nodes.inline("", f"{MARKS[status]} {status}", classes=["npg-result"]),
         nodes.Text(" "),
-        link(app, page, source, name, code=True),
+        link(app, page, source, element("code", *breakable(name))),
     ]
     entry = element("li", paragraph(*lines), classes=classes)
     if test.summary:
         entry += paragraph(nodes.inline("", test.summary), classes=["npg-summary"])
     return entry
-
-
-def paragraph(*children: nodes.Node, classes: list[str] | None = None) -> nodes.paragraph:
-    return nodes.paragraph("", "", *children, classes=classes or [])
-
-
-def link(app: Sphinx, page: str, target: str, text: str, *, code: bool = False) -> nodes.reference:
-    """A link from `page` to a page of the book, or to a place on it after a ``#``."""
-    docname, _, anchor = target.partition("#")
-    builder = cast(StandaloneHTMLBuilder, app.builder)
-    uri = builder.get_relative_uri(page, docname) + (f"#{anchor}" if anchor else "")
-    shown = element("code", *breakable(text)) if code else nodes.inline("", text)
-    return nodes.reference("", "", shown, internal=True, refuri=uri)
 
 
 def breakable(name: str) -> Iterator[nodes.Node]:
@@ -247,11 +175,8 @@ def publish_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    nothing = (lambda translator, node: None, lambda translator, node: None)
-    app.add_node(evidence_table, html=nothing)
-    app.add_node(html_element, html=(visit_html_element, depart_html_element))
-    app.add_directive("evidence", EvidenceDirective)
+    app.setup_extension("contents")
+    add_list(app, "evidence", tables)
     app.connect("env-check-consistency", check)
-    app.connect("doctree-resolved", draw_tables)
     app.connect("html-collect-pages", publish_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

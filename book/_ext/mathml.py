@@ -12,9 +12,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -23,11 +21,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools.site import node as node_js  # noqa: E402
+from tools.site import node as node_js
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +37,21 @@ require("readline").createInterface({input: process.stdin}).on("line", line => {
   console.log(JSON.stringify(answer));
 });
 """
+# What the two browser engines set otherwise than TeX does.
+_THIN = '<mspace width="0.1667em"></mspace>'
+_MENDED = [
+    # A dot that stands for an argument is no product.
+    (r'(<mo form="prefix" stretchy="false")>⋅<', r'\1 lspace="0em" rspace="0em">⋅<'),
+    # Firefox takes the tensor product for a large operator, and Temml's overline for a box.
+    ("<mo>⊗</mo>", '<mo largeop="false">⊗</mo>'),
+    (r'<menclose notation="top" class="tml-overline">(.*?)</menclose>',
+     r'<mover><mrow>\1</mrow><mo stretchy="true">‾</mo></mover>'),
+    # A thin space parts a function from what stands before it; after it Firefox sets one itself.
+    (r"(?<=\)</mo></mrow>|.</mi></msub>)((?:<mrow>)?<mi>\w\w+</mi><mo>\u2061)", rf"{_THIN}\1"),
+    (rf"(?<=\u2061</mo>){_THIN}", _THIN.replace(" ", ' class="npg-thin" ')),
+]  # fmt: skip
+_SIDE = re.compile(r"\\[bB]igg?([lr])(?![A-Za-z])")
+_SIZED = re.compile(r'<mo fence="true"(?=(?: stretchy="true")? symmetric="true" minsize)')
 _SYMBOL = re.compile(r"<m[ino]\b")
 LONG = 16  # symbols in a line that may be wider than a small telephone
 _AFTER = re.compile(r"^[.,;:!?)\]’”'\"…–-]+")
@@ -68,10 +77,19 @@ def mathml(tex: str, display: bool) -> str:
     answer = json.loads(process.stdout.readline())
     if "error" in answer:
         raise ValueError(answer["error"])
-    return str(answer["mathml"])
+    return mended(tex, answer["mathml"])
 
 
-def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
+def mended(tex: str, formula: str) -> str:
+    for pattern, replacement in _MENDED:
+        formula = re.sub(pattern, replacement, formula)
+    # Temml does not say which bar opens: \\bigl and \\bigr do, in the same order.
+    sides = iter(_SIDE.findall(tex))
+    forms = {"l": "prefix", "r": "postfix"}
+    return _SIZED.sub(lambda found: f'{found[0]} form="{forms[next(sides)]}"', formula)
+
+
+def set_formula(node: nodes.Element, display: bool) -> str:
     try:
         return mathml(node.astext(), display)
     except ValueError as error:
@@ -80,7 +98,7 @@ def set_formula(translator: Any, node: nodes.Element, display: bool) -> str:
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
-    formula = set_formula(translator, node, display=False)
+    formula = set_formula(node, display=False)
     long = " npg-long" if len(_SYMBOL.findall(formula)) > LONG else ""
     translator.body.append(f'<span class="math{long}">{formula}</span>')
     raise nodes.SkipNode
@@ -89,7 +107,7 @@ def visit_inline(translator: Any, node: nodes.math) -> None:
 def visit_display(translator: Any, node: nodes.math_block) -> None:
     """The formula in a box that scrolls where it is too wide, its number beside it."""
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    formula = set_formula(translator, node, display=True)
+    formula = set_formula(node, display=True)
     translator.body.append(f'<div class="npg-formula">{formula}</div>')
     if node["number"]:
         number = get_node_equation_number(translator, node)

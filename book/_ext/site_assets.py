@@ -12,7 +12,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -23,16 +22,14 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError, ExtensionError
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tools.site import node  # noqa: E402
+from tools.site import node
+from tools.toc import ROOT
 
 ASSETS = ROOT / "book" / "_assets"
 BUNDLE = Path(__file__).with_name("bundle.cjs")
 THEME = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
-THEME_SCRIPTS = ("scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js")
+# Not Bootstrap's: links stand in the place of its menu, the browser's own tips in that of its tips.
+THEME_SCRIPTS = ("scripts/pydata-sphinx-theme.js",)
 BUNDLED = ("book.css", "book.js", "search.js")
 UNUSED = ("sphinx_highlight.js", "design-tabs.js", "searchtools.js", "language_data.js")
 
@@ -84,6 +81,25 @@ def file_of(package: str, style: str, part: str) -> Path:
     return node.PACKAGES / package / "files" / f"{name}-{part}-{style}.woff2"
 
 
+def even_out(font: Any) -> None:
+    """Make the tall forms of a bracket or a root no wider than the plain one.
+
+    Chromium leaves room for the widest form beside each: a gap after every root and big bracket.
+    """
+    forms, widths = font["MATH"].table.MathVariants, font["hmtx"]
+    for plain, tall in zip(
+        forms.VertGlyphCoverage.glyphs, forms.VertGlyphConstruction, strict=True
+    ):
+        parts = tall.GlyphAssembly.PartRecords if tall.GlyphAssembly else []
+        glyphs = [v.VariantGlyph for v in tall.MathGlyphVariantRecord] + [p.glyph for p in parts]
+        for glyph in glyphs:
+            share = widths[plain][0] / widths[glyph][0]
+            if share < 1 and tall.GlyphAssembly:
+                font["glyf"][glyph].coordinates.scale((share, 1))
+                font["glyf"][glyph].recalcBounds(font["glyf"])
+                widths[glyph] = (widths[plain][0], round(widths[glyph][1] * share))
+
+
 def cut_fonts(static: Path, pages: dict[Path, str]) -> None:
     """Write each face with the characters in use, and the style sheet that declares them."""
     shown = {character for text in pages.values() for character in unescape(text)} | ITALICS
@@ -101,6 +117,8 @@ def cut_fonts(static: Path, pages: dict[Path, str]) -> None:
             cutter = subset.Subsetter(options)
             cutter.populate(unicodes=map(ord, known))
             cutter.subset(font)
+            if "MATH" in font:
+                even_out(font)
             subset.save_font(font, str(static / "fonts" / source.name), options)
             ranges = ",".join(f"U+{ord(c):X}" for c in sorted(known))
             extent = f"unicode-range:{ranges};" if len(parts) > 1 else ""
@@ -178,6 +196,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     _listed.cache_clear()
     app.connect("config-inited", find_assets)
     app.connect("html-page-context", list_assets, priority=990)
-    # After the style sheets have been made fit for print.
+    # After the theme, which writes the colours of code when the build has finished.
     app.connect("build-finished", finish, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,9 +1,9 @@
 """Slider figures without a widget manager: native range inputs over the notebook's own frames.
 
 `npgkit.lab.explore` shows ipywidgets in a live notebook. Here their saved state is read, and the
-figure becomes one or two ``<input type="range">``, the frame it starts from, and the other frames
-as data that ``sliders.js`` reads when a slider is first touched. Without the script, in a search
-engine and on paper there is the first frame.
+figure becomes one or two ``<input type="range">``, or ``<select>`` where the values are names, the
+frame it starts from, and the other frames as data that ``sliders.js`` reads when a slider is first
+touched. Without the script, in a search engine and on paper there is the first frame.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Widgets:
 
 def figure(widgets: Widgets, view: dict[str, Any], identity: str) -> str:
     """The HTML of one slider figure."""
-    *dials, picture = widgets.children(widgets[view["model_id"]])
-    if not dials or {dial["_model_name"] for dial in dials} != {"SelectionSliderModel"}:
+    # First comes what names ipywidgets' sliders; these here have their labels.
+    _, *dials, picture = widgets.children(widgets[view["model_id"]])
+    if not dials or not {dial["_model_name"] for dial in dials} <= {*CONTROLS}:
         raise ExtensionError(f"a widget that is no slider figure: {widgets[view['model_id']]}")
     rows = [picture] if len(dials) == 1 else widgets.children(picture)
     frames = [frame["value"] for row in rows for frame in widgets.children(row)]
@@ -47,7 +48,9 @@ def figure(widgets: Widgets, view: dict[str, Any], identity: str) -> str:
         at = at * len(dial["_options_labels"]) + dial["index"]
     readouts = [dial["_options_labels"] for dial in dials]
     data = json.dumps({"readouts": readouts, "frames": frames}, ensure_ascii=False)
-    controls = "".join(control(dial, f"{identity}-{k}") for k, dial in enumerate(dials))
+    controls = "".join(
+        CONTROLS[dial["_model_name"]](dial, f"{identity}-{k}") for k, dial in enumerate(dials)
+    )
     if len(dials) > 1:
         controls += '<button type="button" class="npg-restore">Back to the start</button>'
     return (
@@ -58,7 +61,7 @@ def figure(widgets: Widgets, view: dict[str, Any], identity: str) -> str:
     )
 
 
-def control(dial: dict[str, Any], identity: str) -> str:
+def slider(dial: dict[str, Any], identity: str) -> str:
     readouts, index = dial["_options_labels"], dial["index"]
     shown = escape(readouts[index])
     return (
@@ -67,6 +70,20 @@ def control(dial: dict[str, Any], identity: str) -> str:
         f' aria-valuetext="{shown}" autocomplete="off">'
         f'<output for="{identity}">{shown}</output>'
     )
+
+
+def choice(dial: dict[str, Any], identity: str) -> str:
+    options = "".join(
+        f'<option value="{k}"{" selected" * (k == dial["index"])}>{escape(name)}</option>'
+        for k, name in enumerate(dial["_options_labels"])
+    )
+    return (
+        f'<label for="{identity}">{escape(dial["description"])}</label>'
+        f'<select id="{identity}" autocomplete="off">{options}</select>'
+    )
+
+
+CONTROLS = {"SelectionSliderModel": slider, "DropdownModel": choice}
 
 
 def draw_figures(app: Sphinx, doctree: nodes.document) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ from npgkit.practice.settings import NAMES
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows each default, and examples as they are laid out."""
+    """Shows each default that says something, and examples as they are laid out."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.required or action.default in (None, False, []):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def count(text: str) -> int:
     """Return a whole number: 100000, 100_000 or 1e5."""
-    try:
+    with suppress(ValueError):
         return int(text)
-    except ValueError:
-        number = float(text)
-        if not number.is_integer():
-            raise  # argparse reports it
-        return int(number)
+    with suppress(ValueError):
+        if (number := float(text)).is_integer():
+            return int(number)
+    raise argparse.ArgumentTypeError(f"must be a whole number, such as 100000 or 1e5; got {text}")
 
 
 def directory(text: str) -> Path:

@@ -1,5 +1,7 @@
 """Sliders that need no kernel: every frame is drawn beforehand and the slider only picks one."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

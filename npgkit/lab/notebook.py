@@ -1,8 +1,11 @@
 """Pictures in a notebook, with IPython and ipywidgets.
 
-The sliders are ordinary ipywidgets: a `SelectionSlider` linked in the browser (`jslink`) to a
-`Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
+The sliders are ordinary ipywidgets: a `SelectionSlider` (for names a `Dropdown`) linked in the
+browser (`jslink`) to a `Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
 on a static page, with the mouse, by touch and with the arrow keys.
+
+ipywidgets gives the handle of a slider no name and reads out the position instead of the value. A
+few lines of JavaScript beside the sliders mend that in the notebook; a page has native sliders.
 """
 
 from __future__ import annotations
@@ -14,22 +17,39 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import display
 
+from npgkit.lab.drawing import render
 from npgkit.lab.sliders import Sliders
 
 _PENDING = "<p>drawing …</p>"
+_NAMES = """
+const speak = () => document.querySelectorAll(".npg-explore .widget-slider").forEach(dial => {
+  const [handle, label, readout] = [".noUi-handle", ".widget-label", ".widget-readout"]
+    .map(part => dial.querySelector(part));
+  const say = (name, words) =>
+    handle.getAttribute(name) === words || handle.setAttribute(name, words);
+  if (handle) { say("aria-label", label.textContent); say("aria-valuetext", readout.textContent); }
+});
+if (!window.npgSpeak) {
+  window.npgSpeak = new MutationObserver(speak);
+  window.npgSpeak.observe(document.body, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["aria-valuetext"] });
+}
+speak();
+"""
+"""What names the handle of every slider after its label, and its value after its readout."""
 
 
 class Picture:
-    """A finished picture as SVG; a notebook stores its description."""
+    """A finished picture; a notebook stores its description."""
 
-    def __init__(self, svg: str, words: str) -> None:
-        self.svg, self.words = svg, words
+    def __init__(self, html: str, words: str) -> None:
+        self.html, self.words = html, words
 
     def __repr__(self) -> str:
         return self.words
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return render.bundle(self.html, repr(self))
 
 
 class Explorer(widgets.VBox):
@@ -47,8 +67,8 @@ class Explorer(widgets.VBox):
 class Notebook:
     """The place where pictures go in a notebook."""
 
-    def picture(self, svg: str, words: str) -> None:
-        display(Picture(svg, words))
+    def picture(self, html: str, words: str) -> None:
+        display(Picture(html, words))
 
     def sliders(self, figure: Sliders) -> None:
         """Show the sliders and the first frame at once; fill in the other frames afterwards."""
@@ -71,10 +91,11 @@ def _assemble(figure: Sliders, frames: dict[tuple[int, ...], widgets.HTML]) -> E
     # Two sliders stand under one another, so their labels take the same room.
     room = f"{max(len(dial.label) for dial in dials)}ch"
     controls = [
-        widgets.SelectionSlider(
+        (widgets.Dropdown if dial.is_choice else widgets.SelectionSlider)(
             options=dial.readouts,
             value=dial.readouts[dial.index],
             description=dial.label,
+            tooltip="",  # else the label shows "null"
             style={"description_width": room},
             layout=widgets.Layout(width="100%", max_width="36em"),
         )
@@ -98,4 +119,8 @@ def _assemble(figure: Sliders, frames: dict[tuple[int, ...], widgets.HTML]) -> E
             layout=widgets.Layout(width="100%"),
         )
         widgets.jslink((controls[0], "index"), (picture, "selected_index"))
-    return Explorer([*controls, picture], figure.summary)
+    script = {"output_type": "display_data", "data": {"application/javascript": _NAMES}}
+    names = widgets.Output(
+        outputs=({**script, "metadata": {}},), layout=widgets.Layout(display="none")
+    )
+    return Explorer([names, *controls, picture], figure.summary)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Place(Protocol):
     """What takes pictures."""
 
-    def picture(self, svg: str, words: str) -> None:
-        """Show a finished picture; `words` is the text that stands for it."""
+    def picture(self, html: str, words: str) -> None:
+        """Show a finished picture, as HTML; `words` is the text that stands for it."""
 
     def sliders(self, figure: Sliders) -> None:
         """Show a figure under sliders."""

@@ -5,6 +5,8 @@ the running example (`parameter_plane`, `policy_square`, `point`, `step`, `path`
 in `npgkit.lab.drawing.policy_pictures` and is offered here, so that a chapter needs one import.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -70,7 +72,8 @@ def show(fig: Figure, alt: str) -> None:
     ValueError
         If `fig` is not a Matplotlib figure or `alt` is empty.
     """
-    place.current().picture(render.still(fig, alt), f"Figure: {render.checked_alt(alt)}")
+    words = f"Figure: {render.checked_alt(alt)}"
+    place.current().picture(render.svg(fig, alt), words)
 
 
 def figure(width: float = 5.0, height: float = 3.4, columns: int = 1) -> tuple[Figure, Any]:
@@ -81,7 +84,7 @@ def figure(width: float = 5.0, height: float = 3.4, columns: int = 1) -> tuple[F
     shift. The figure is not registered with pyplot and need not be closed.
     """
     fig = Figure(figsize=(width, height))
-    left, right, bottom, top, gap = 0.72, 0.15, 0.55, 0.3, 0.8  # inches
+    left, right, bottom, top, gap = 0.8, 0.15, 0.55, 0.3, 0.8  # inches
     panel = (width - left - right - (columns - 1) * gap) / columns
     fig.subplots_adjust(
         left / width, bottom / height, 1 - right / width, 1 - top / height, gap / panel

@@ -24,6 +24,11 @@ class Dial:
     index: int
 
     @property
+    def is_choice(self) -> bool:
+        """Whether the values are names, which stand in no order."""
+        return all(isinstance(value, str) for value in self.values)
+
+    @property
     def continuous(self) -> bool:
         """Whether there are values between the values: they are numbers that rise or fall."""
         numbers = all(isinstance(x, Real) and not isinstance(x, bool) for x in self.values)
@@ -80,7 +85,9 @@ class Sliders:
     def summary(self) -> str:
         """The figure in a line of text, the same at every run."""
         ranges = "; ".join(
-            f"{dial.label}, {len(dial.values)} values from {dial.readouts[0]} to {dial.readouts[-1]}"
+            f"{dial.label}: {', '.join(dial.readouts)}"
+            if dial.is_choice
+            else f"{dial.label}, {len(dial.values)} values from {dial.readouts[0]} to {dial.readouts[-1]}"
             for dial in self.dials
         )
         return f"Slider figure: {ranges}"

@@ -6,7 +6,7 @@ Every message is a dictionary with a `kind` and the id of its `cell`:
 stream     `text` that was printed
 result     `text`: the representation of the last expression
 verdict    `ok` and `answered`: what a check said; its text came as a result
-picture    `svg` and `words`
+picture    `html` and `words`
 sliders    a figure under sliders: `figure`, its number, `dials` (label, readouts, start), `svg`
 error      `text`: the traceback, from the cell on, and `line`, in the cell (0: none)
 frame      the answer to `draw`: `figure`, `request`, `svg`, `readouts` and whether it is `exact`
@@ -107,9 +107,12 @@ class Cells:
 
     # What `npgkit.lab` shows.
 
-    def picture(self, svg: str, words: str) -> None:
+    def picture(self, html: str, words: str) -> None:
         sys.stdout.flush()
-        self.post({"kind": "picture", "cell": self.cell, "svg": svg, "words": words})
+        from npgkit.lab.drawing import render  # here, because it brings Matplotlib
+
+        shown = render.bundle(html, words)["text/html"]
+        self.post({"kind": "picture", "cell": self.cell, "html": shown, "words": words})
 
     def sliders(self, figure: Sliders) -> None:
         sys.stdout.flush()
@@ -119,6 +122,7 @@ class Cells:
                 "label": dial.label,
                 "readouts": dial.readouts,
                 "start": dial.index,
+                "choice": dial.is_choice,
                 "continuous": dial.continuous,
             }
             for dial in figure.dials
@@ -144,10 +148,6 @@ class Cells:
         return eval(compile(ast.Expression(last.value), name, "eval"), self.names)
 
     def _show(self, value: Any) -> None:
-        bundle = getattr(value, "_repr_mimebundle_", None)
-        if bundle is not None and "image/svg+xml" in (made := bundle()):
-            self.picture(made["image/svg+xml"], made["text/plain"])
-            return
         self.post({"kind": "result", "cell": self.cell, "text": repr(value)})
         if isinstance(value, Verdict):
             told = {"ok": value.ok, "answered": value.answered}

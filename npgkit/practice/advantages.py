@@ -27,6 +27,8 @@ def gae(
 
         adv_t = delta_t + gamma lam adv_{t+1},    the sum stopping at either kind of end.
 
+    Implements: eq. (eq-gae), chapter 10. Source: Schulman et al. (2016).
+
     Parameters
     ----------
     rew, values, next_values : array (T, E)
@@ -36,9 +38,11 @@ def gae(
     gamma, lam : float
         Discount and the share of the next advantage, both in [0, 1].
 
-    Raises `ValueError` if shapes differ, an entry is not finite, or an end is neither 0 nor 1; and
-    if the advantages overflow.
-    Implements: eq. (eq-gae), chapter 10. Source: Schulman et al. (2016).
+    Raises
+    ------
+    ValueError
+        If shapes differ, an entry is not finite, or an end is neither 0 nor 1; and if the
+        advantages overflow.
     """
     rew = as_floats("rew", rew, ("T", "E"))
     values = as_floats("values", values, rew.shape)

@@ -78,8 +78,9 @@ class Agent:
 
         Returns
         -------
-        What the environment's `step` takes, or an array of n such: whole numbers for discrete
-        actions, else floats, cut at the bounds of the action space.
+        action or array
+            What the environment's `step` takes, or an array of n such: whole numbers for discrete
+            actions, else floats, cut at the bounds of the action space.
 
         Raises
         ------
@@ -186,7 +187,10 @@ class Agent:
 def load(directory: str | Path) -> Agent:
     """Return the agent of the checkpoint in `directory`, of `train` or of the command.
 
-    Raises `CheckpointError` if there is none, or it is damaged or not one of this program's.
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged or not one of this program's.
     """
     directory = checkpoint.as_directory("directory", directory)
     record, arrays = checkpoint.load(directory)

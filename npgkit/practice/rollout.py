@@ -118,6 +118,8 @@ def collect(
 ) -> Rollout:
     """Let pi_theta act for `n_steps` steps in each environment.
 
+    Exceptions of the environments' own pass through, with a note that names environment and step.
+
     Parameters
     ----------
     envs : Pool, or a sequence of Gymnasium environments
@@ -145,8 +147,6 @@ def collect(
         If the rollout does not fit into memory.
     TypeError
         If `envs` is something else, or the spaces are not supported.
-
-    Exceptions of the environments' own pass through, with a note that names environment and step.
     """
     n_steps, rng = as_count("n_steps", n_steps, at_least=1), as_generator("rng", rng)
     pool = _as_pool(envs, rng)

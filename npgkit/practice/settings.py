@@ -44,7 +44,10 @@ class Settings:
     normalise : bool
         Whether observations are shifted and scaled by their running moments.
 
-    Raises `ValueError` on a value out of its range.
+    Raises
+    ------
+    ValueError
+        On a value out of its range.
     """
 
     n_envs: int = 8

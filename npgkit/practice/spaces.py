@@ -138,8 +138,12 @@ def mlp_policy(
 ) -> Policy:
     """Return a policy with tanh layers of the given sizes for an environment's spaces.
 
-    Raises `TypeError` for a space that is not supported, naming the wrapper that helps, and
-    `ValueError` if a layer's size is not a positive integer.
+    Raises
+    ------
+    TypeError
+        For a space that is not supported, naming the wrapper that helps.
+    ValueError
+        If a layer's size is not a positive integer.
     """
     inputs, kind = observation_size(obs_space), action_kind(act_space)
     distribution, free = kind.distribution(act_space), kind.n_free(act_space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_every_module_has_its_chapter_in_the_readme(folder: str, column: int) ->
     modules = {path.stem for path in (ROOT / folder).glob("*.py") if path.stem[0] != "_"}
     assert len(rows) == len(list((ROOT / "book").glob("[0-9][0-9]_*.ipynb")))
     assert sorted(listed) == sorted(modules - {"validation", "floating"})
+
+
+def test_the_readme_lists_the_chapters_by_their_titles() -> None:
+    """The table of chapters has their numbers and titles, in order."""
+    listed = re.findall(r"^\| (\d+) \| ([^|]+) \|", README, re.MULTILINE)
+    books = sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb"))
+    titles = ["".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"]) for path in books]
+    assert listed == [
+        (str(number), title.splitlines()[0].removeprefix("# "))
+        for number, title in enumerate(titles, start=1)
+    ]
 
 
 def test_the_example_runs_and_prints_what_it_says() -> None:

@@ -22,7 +22,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ class Answers:
 
     right: Sequence[Any]
     wrong: Sequence[tuple[Any, str]] = field(default=())
+
+
+def told(write: Callable[[str], str], words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Wrong answers that `write` makes of the keys, each with the words that it is told."""
+    return [(write(formula), said) for formula, said in words.items()]
 
 
 class Exercise:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.exercises.support import Answers, ExerciseTests
+from tests.exercises.support import Answers, ExerciseTests, told
 
 
 def gaussian(M):
@@ -30,17 +30,20 @@ ANSWERS = {
             gaussian("[[sigma**-2, 0], [0, 2 * sigma**-2]]"),
             gaussian("np.array([[1, 0], [0, 2]]) * sigma ** -2.0"),
         ],
-        wrong=[
-            (gaussian("np.diag([1 / sigma**2, 2])"), r"\(mu, log sigma\)"),
-            (gaussian("np.eye(2) / sigma**2"), "fourth moment"),
-            (gaussian("np.diag([1, 2])"), r"M .case 1 of 3. (?!is 0\.25)"),
-            (gaussian("np.diag([1 / sigma**2, 2 / sigma])"), "M .case 1"),
-            (gaussian("np.diag([1, 2]) / 0.36"), "M .case 2"),
-            (gaussian("np.diag([1, 2]) / sigma"), "M .case 1"),
-            (gaussian("np.diag([sigma**2, sigma**2 / 2])"), "M .case 1"),
-            (gaussian("np.diag([2, 1]) / sigma**2"), "M .case 1"),
-            (gaussian("np.array([1, 2]) / sigma**2"), "shape"),
-        ],
+        wrong=told(
+            gaussian,
+            {
+                "np.diag([1 / sigma**2, 2])": r"\(mu, log sigma\)",
+                "np.eye(2) / sigma**2": "fourth moment",
+                "np.diag([1, 2])": r"M .case 1 of 3. (?!is 0\.25)",
+                "np.diag([1 / sigma**2, 2 / sigma])": "M .case 1",
+                "np.diag([1, 2]) / 0.36": "M .case 2",
+                "np.diag([1, 2]) / sigma": "M .case 1",
+                "np.diag([sigma**2, sigma**2 / 2])": "M .case 1",
+                "np.diag([2, 1]) / sigma**2": "M .case 1",
+                "np.array([1, 2]) / sigma**2": "shape",
+            },
+        ),
     ),
     "ex-fisher-halfway": Answers(
         right=[

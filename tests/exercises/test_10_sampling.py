@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.exercises.support import Answers, ExerciseTests
+from tests.exercises.support import Answers, ExerciseTests, told
 
 BACKWARDS = """
 def my_gae(rew, values, next_values, terminated, truncated, gamma, lam):
@@ -87,18 +87,28 @@ ANSWERS = {
             clock("np.float64(0.1967)", "int(np.ceil(99 / 0.07))"),
         ],
         wrong=[
-            (clock("0.803"), "share that is left"),
-            (clock("19.67"), "write it as a share"),
-            (clock("0.1987"), "lacks gamma V, not V"),
-            (clock("0.198"), "not zero"),
-            (clock("1 - 0.01 / (1 - 0.99 * 0.998)"), "lam = 0"),
-            (clock("-0.197"), "wrong sign"),
-            (clock(k="500"), "Still wrong by 7%"),
-            (clock(k="1414"), "Still wrong by 7%"),
-            (clock(k="1416"), "a shorter clock would do"),
-            (clock(k="0"), "positive integer"),
-            (clock(k="1414.3"), "positive integer"),
-            (clock(k="'1415'"), "positive integer"),
+            *told(
+                clock,
+                {
+                    "0.803": "share that is left",
+                    "19.67": "write it as a share",
+                    "0.1987": "lacks gamma V, not V",
+                    "0.198": "not zero",
+                    "1 - 0.01 / (1 - 0.99 * 0.998)": "lam = 0",
+                    "-0.197": "wrong sign",
+                },
+            ),
+            *told(
+                lambda k: clock(k=k),
+                {
+                    "500": "Still wrong by 7%",
+                    "1414": "Still wrong by 7%",
+                    "1416": "a shorter clock would do",
+                    "0": "positive integer",
+                    "1414.3": "positive integer",
+                    "'1415'": "positive integer",
+                },
+            ),
         ],
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.exercises.support import Answers, ExerciseTests
+from tests.exercises.support import Answers, ExerciseTests, told
 
 BY_PAIRS = """
 def improvement(x, y):
@@ -10,10 +10,10 @@ def improvement(x, y):
     return won / {pairs}
 """
 
-BUDGET = """
-def budget(F, g, epsilon):
-    return {formula}
-"""
+
+def budget(formula: str) -> str:
+    return f"def budget(F, g, epsilon):\n    return {formula}"
+
 
 ANSWERS = {
     "ex-practice-bet": Answers(
@@ -38,18 +38,21 @@ ANSWERS = {
     ),
     "ex-practice-budget": Answers(
         right=[
-            BUDGET.format(formula="(2 * epsilon) ** 0.5 / (g.T @ (F @ g)) ** 0.5"),
+            budget("(2 * epsilon) ** 0.5 / (g.T @ (F @ g)) ** 0.5"),
             "lambda F, g, epsilon: np.sqrt(2 * epsilon / np.einsum('i,ij,j', g, F, g))",
-            BUDGET.format(formula="np.sqrt(epsilon / (0.5 * np.sum(F * np.outer(g, g))))"),
+            budget("np.sqrt(epsilon / (0.5 * np.sum(F * np.outer(g, g))))"),
         ],
-        wrong=[
-            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ np.linalg.solve(F, g)))"), "x = g"),
-            (BUDGET.format(formula="np.sqrt(epsilon / (g @ F @ g))"), "one half"),
-            (BUDGET.format(formula="2 * epsilon / (g @ F @ g)"), "quadratic"),
-            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ g))"), "Where is F"),
-            (BUDGET.format(formula="np.sqrt(2 * epsilon / (g @ F @ g)) * g"), "One number"),
-            (BUDGET.format(formula="-np.sqrt(2 * epsilon / (g @ F @ g))"), "sign"),
-        ],
+        wrong=told(
+            budget,
+            {
+                "np.sqrt(2 * epsilon / (g @ np.linalg.solve(F, g)))": "x = g",
+                "np.sqrt(epsilon / (g @ F @ g))": "one half",
+                "2 * epsilon / (g @ F @ g)": "quadratic",
+                "np.sqrt(2 * epsilon / (g @ g))": "Where is F",
+                "np.sqrt(2 * epsilon / (g @ F @ g)) * g": "One number",
+                "-np.sqrt(2 * epsilon / (g @ F @ g))": "sign",
+            },
+        ),
     ),
     "ex-practice-five": Answers(
         right=[

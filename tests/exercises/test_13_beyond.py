@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.exercises.support import Answers, ExerciseTests
+from tests.exercises.support import Answers, ExerciseTests, told
 
 
 def terms(*lines: str) -> str:
@@ -60,16 +60,19 @@ ANSWERS = {
             units("np.array([target_kl, cg_damping]) * act_dim"),
             units("[sum([target_kl] * act_dim), cg_damping / (1 / act_dim)]"),
         ],
-        wrong=[
-            (units("target_kl, cg_damping"), "Unchanged"),
-            (units("act_dim * target_kl, cg_damping"), "radius is right"),
-            (units("target_kl, act_dim * cg_damping"), "damping is right"),
-            (units("target_kl / act_dim, cg_damping / act_dim"), "wrong way"),
-            (units("act_dim * cg_damping, act_dim * target_kl"), "other order"),
-            (units("act_dim**2 * target_kl, act_dim * cg_damping"), "not squared"),
-            (units("act_dim * target_kl"), "a pair"),
-            (units("act_dim**0.5 * target_kl, act_dim**0.5 * cg_damping"), "not its root"),
-        ],
+        wrong=told(
+            units,
+            {
+                "target_kl, cg_damping": "Unchanged",
+                "act_dim * target_kl, cg_damping": "radius is right",
+                "target_kl, act_dim * cg_damping": "damping is right",
+                "target_kl / act_dim, cg_damping / act_dim": "wrong way",
+                "act_dim * cg_damping, act_dim * target_kl": "other order",
+                "act_dim**2 * target_kl, act_dim * cg_damping": "not squared",
+                "act_dim * target_kl": "a pair",
+                "act_dim**0.5 * target_kl, act_dim**0.5 * cg_damping": "not its root",
+            },
+        ),
     ),
     "ex-beyond-kronecker": Answers(
         right=[

@@ -6,8 +6,6 @@ CI they fail. The same holds for a site that has not been built.
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,16 +17,8 @@ import pytest
 from tests.site.browser import SITE, Visit, settle, unavailable
 from tests.site.pages import View
 from tools.site import serve
+from tools.site.chromium import FLAGS, program
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Notes of libraries that say nothing about the page.
 HARMLESS = ("strict mode: use allowUnionTypes",)
 
@@ -53,27 +43,29 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
+    path = program()
+    if path is None:
         unavailable("no Chromium on this machine: install it, or name it in CHROMIUM")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        browser = tools.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="session")
-def visit(chromium: Any, address: str) -> Callable[[View], Any]:
-    """Open a page of the site; no other host is reached, and the attempt is recorded."""
+def visit(chromium: Any, address: str) -> Callable[..., Any]:
+    """Open a page of the site; no other host is reached, and the attempt is recorded.
+
+    What else is given is a setting of the browser: `has_touch=True`, `forced_colors="active"`.
+    """
 
     @contextmanager
-    def open_page(view: View) -> Iterator[Visit]:
+    def open_page(view: View, **settings: Any) -> Iterator[Visit]:
         context = chromium.new_context(
             viewport={"width": view.width, "height": 900},
             color_scheme=view.theme,
-            reduced_motion="reduce",
+            **{"reduced_motion": "reduce", **settings},
         )
         page = context.new_page()
         seen = Visit(page)
@@ -105,7 +97,7 @@ def visit(chromium: Any, address: str) -> Callable[[View], Any]:
 
 
 @pytest.fixture(scope="module")
-def seen(request: pytest.FixtureRequest, visit: Callable[[View], Any]) -> Iterator[Visit]:
+def seen(request: pytest.FixtureRequest, visit: Callable[..., Any]) -> Iterator[Visit]:
     """The page named by the test's parameter; tests of one module that ask for it share it."""
     with visit(request.param) as opened:
         yield opened

@@ -35,7 +35,7 @@ def views(names: list[str], theme: str = "light", width: int = 1280) -> list[Vie
 PAGES = [html(name) for name in documents()]
 NOTEBOOK_PAGES = [html(name) for name in notebooks()]
 APPENDICES = ["book/ledger.html"]  # notebooks that are no chapters: they need no slider
-# Made by Sphinx itself.
-MADE = ["search.html"]
+# Made without a source of their own.
+MADE = ["search.html", "404.html"]
 
 PHONE = 390

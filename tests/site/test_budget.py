@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.site.browser import Visit
-from tests.site.pages import NOTEBOOK_PAGES, PHONE, views
+from tests.site.pages import NOTEBOOK_PAGES, PAGES, PHONE, views
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -38,7 +38,7 @@ def sizes(site: Path, page: Any) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("seen", views(NOTEBOOK_PAGES), ids=str, indirect=True)
+@pytest.mark.parametrize("seen", views(PAGES), ids=str, indirect=True)
 def test_a_page_is_light(seen: Visit, site: Path) -> None:
     found = sizes(site, seen.page)
     assert sum(found.values()) <= MOST_BYTES
@@ -62,3 +62,14 @@ def test_the_search_costs_nothing_until_it_is_used(visit: Any) -> None:
         seen.page.keyboard.type("fisher")
         seen.page.wait_for_selector("#pst-search-dialog .npg-results a")
         assert seen.errors == [] and seen.foreign == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_colours_do_not_wait_for_the_script(chromium: Any, address: str, theme: str) -> None:
+    """Else a first visit is drawn without them, and all of it a second time."""
+    context = chromium.new_context(color_scheme=theme)
+    context.route("**/book.js*", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(address + NOTEBOOK_PAGES[0])
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    context.close()

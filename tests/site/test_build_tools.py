@@ -11,14 +11,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from threading import Thread
-from xml.etree import ElementTree
 
-import inline_svg
 import nbformat
 import pytest
 from jupyter_cache import get_cache
 
-from tools.site import build, serve, vendor
+from tools.site import build, downloads, serve, vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,47 +127,6 @@ def test_a_taken_port_is_answered_with_another_one_to_try(tmp_path: Path) -> Non
     assert f"PORT={holder.server_port + 1}" in result.stderr
 
 
-SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
-  width="72pt" height="36pt" viewBox="0 0 72 36" aria-label="two  lines"><metadata>x</metadata>
-  <defs><clipPath id="c"><rect/></clipPath><path id="m"/></defs>
-  <g clip-path="url(#c)" style="fill: url('#m')"><use xlink:href="#m"/></g></svg>"""
-
-
-def test_an_inlined_figure_keeps_its_references_under_new_ids() -> None:
-    drawing, alt = inline_svg.inline(SVG, "", "page-1-")
-    root = ElementTree.fromstring(drawing)
-    ids = {element.get("id") for element in root.iter()} - {None}
-    assert ids == {"page-1-c", "page-1-m"}
-    used = set(re.findall(r"#([\w-]+)", drawing))
-    assert used == ids
-    assert alt == "two lines"
-    assert root.get("role") == "img"
-    assert root.get("aria-label") == "two lines"
-    assert "metadata" not in drawing
-
-
-def test_an_inlined_figure_scales_up_to_its_natural_width() -> None:
-    drawing, _ = inline_svg.inline(SVG, "", "p-")
-    root = ElementTree.fromstring(drawing)
-    assert root.get("width") is None
-    assert root.get("style") == "max-width: 96px"
-
-
-@pytest.mark.parametrize(
-    "given, own, expected",
-    [
-        ("from the cell", 'aria-label="own"', "from the cell"),
-        ("", 'aria-label="own"', "own"),
-        ("", "", ""),
-    ],
-)
-def test_the_text_alternative_is_the_cells_else_the_figures_own(
-    given: str, own: str, expected: str
-) -> None:
-    source = f'<svg xmlns="http://www.w3.org/2000/svg" {own}></svg>'
-    assert inline_svg.inline(source, given, "p-")[1] == expected
-
-
 def executed_ahead(root: Path) -> subprocess.CompletedProcess[str]:
     """Execute the book in `root` into its folder ``cache``, as a build does."""
     program = (
@@ -215,3 +172,15 @@ def test_a_failing_notebook_is_named_and_left_to_sphinx(tmp_path: Path) -> None:
     cache = get_cache(str(tmp_path / "cache"))
     (record,) = cache.list_cache_records()
     assert cache.get_cache_bundle(record.pk).nb.cells[0].outputs[0].text == "book 1\n"
+
+
+def test_a_downloaded_notebook_says_what_it_needs(tmp_path: Path) -> None:
+    """The first cell names the package and how to install it; the rest is as it was."""
+    path = tmp_path / "chapter.ipynb"
+    own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")])
+    nbformat.write(own, path)
+    downloads.add_notices(tmp_path)
+    found = nbformat.read(path, as_version=4)
+    nbformat.validate(found)
+    assert 'pip install -e ".[book]"' in found.cells[0].source
+    assert [cell.source for cell in found.cells[1:]] == ["# Title"]

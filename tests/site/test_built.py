@@ -60,7 +60,9 @@ def test_links_within_the_book_lead_somewhere(site: Path, parsed: dict[Path, Lin
             if parts.scheme or parts.netloc:
                 continue
             file, anchor = urldefrag(link)
-            target = (path.parent / unquote(urlsplit(file).path)).resolve() if file else path
+            folder = site if file.startswith("/") else path.parent
+            place = unquote(urlsplit(file).path).lstrip("/")
+            target = (folder / place).resolve() if file else path
             if target.is_dir():
                 target = target / "index.html"
             known = parsed.get(target)

@@ -10,6 +10,7 @@ from tests.site.pages import MADE, NOTEBOOK_PAGES, PAGES, PHONE, views
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
 LIGHT = views([*PAGES, *MADE])
+ZOOMED = 640  # what 1280 pixels hold at 200 %
 CHAPTERS = LIGHT[: len(NOTEBOOK_PAGES)] + views(NOTEBOOK_PAGES, "dark")
 
 
@@ -81,10 +82,13 @@ def test_a_figures_words_can_be_read_in_both_themes(seen: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", views([*PAGES, "search.html"], width=PHONE), ids=str, indirect=True
+    "seen",
+    views([*PAGES, *MADE], width=PHONE) + views(NOTEBOOK_PAGES, width=ZOOMED),
+    ids=str,
+    indirect=True,
 )
-def test_a_page_fits_a_phone(seen: Visit) -> None:
-    """At 390 pixels nothing sticks out, except inside a box that scrolls by itself."""
+def test_a_page_fits_a_phone_and_a_zoomed_screen(seen: Visit) -> None:
+    """Nothing sticks out, on a phone and zoomed, except inside a box that scrolls by itself."""
     found = seen.page.evaluate(
         """() => {
           const inScroller = e => { for (e = e.parentElement; e && e !== document.body;

@@ -1,18 +1,22 @@
-"""What is printed is dark on light, also from a screen that shows the dark theme."""
+"""A page on paper: dark on light from any theme, sliders as strips, solutions after the text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import print_light
 import pytest
 
-from tests.site.browser import Visit, unfold
-from tests.site.pages import PAGES, views
+from tests.site.browser import Visit
+from tests.site.pages import APPENDICES, NOTEBOOK_PAGES, PAGES, html, views
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
 DARK = views(PAGES, "dark")
+FRONT = html("book/index")
+CHAPTERS = views([name for name in NOTEBOOK_PAGES if name not in (*APPENDICES, FRONT)])
+SHEETS = views(PAGES, width=703)  # A4 less 12 mm at each side
 PAPER = 1.0  # the luminance of white
 
 # Text that a page can hold, and where it stands.
@@ -63,18 +67,22 @@ def contrast(a: float, b: float) -> float:
     return (bright + 0.05) / (dim + 0.05)
 
 
-def printed(seen: Visit) -> list[dict[str, Any]]:
-    unfold(seen.page)
-    seen.page.emulate_media(media="print", color_scheme="dark")
-    assert seen.page.evaluate("document.documentElement.dataset.theme") == "dark"
-    found: list[dict[str, Any]] = seen.page.evaluate(TEXTS)
-    return found
+@contextmanager
+def on_paper(page: Any) -> Iterator[None]:
+    """What the browser does before and after it prints the page."""
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    yield
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
 
 
 @pytest.mark.parametrize("seen", DARK, ids=str, indirect=True)
 def test_a_dark_page_is_printed_dark_on_light(seen: Visit) -> None:
     """All text stands out from white paper by 4.5:1, in figures by 3:1, and no ground is dark."""
-    texts = printed(seen)
+    assert seen.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    with on_paper(seen.page):
+        texts = seen.page.evaluate(TEXTS)
     assert texts
     faint = [t for t in texts if t["colour"] is not None
              and contrast(t["colour"], PAPER) < (3.0 if t["drawn"] else 4.5)]  # fmt: skip
@@ -92,32 +100,75 @@ def test_every_kind_of_text_is_among_what_was_looked_at(visit: Any) -> None:
     assert missing == set()
 
 
-DARK_RULE, LIGHT_RULE = "html[data-theme=dark] p{a:1}", 'html[data-theme="light"] p{a:2}'
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_a_page_is_after_printing_as_it_was(seen: Visit) -> None:
+    whole = """() => document.documentElement.dataset.theme + document.head.outerHTML
+      + document.querySelector("article").outerHTML"""
+    before = seen.page.evaluate(whole)
+    with on_paper(seen.page):
+        assert seen.page.evaluate(whole) != before
+    assert seen.page.evaluate(whole) == before
 
 
-@pytest.mark.parametrize(
-    "css, expected",
-    [
-        ("p{a:1}", "p{a:1}"),
-        (DARK_RULE, "@media not print{html[data-theme=dark] p{a:1}}"),
-        (LIGHT_RULE, LIGHT_RULE + "@media print{html[data-theme=dark] p{a:2}}"),
-        (
-            "q, html[data-theme=dark] img:not(.a, .b) {a:1}",
-            "q{a:1}@media not print{html[data-theme=dark] img:not(.a, .b){a:1}}",
-        ),
-        (
-            "html[data-theme='dark'], html[data-theme=light] {a:1}",
-            "html[data-theme=light]{a:1}@media not print{html[data-theme='dark']{a:1}}"
-            "@media print{html[data-theme=dark]{a:1}}",
-        ),
-        (
-            "@media (max-width: 9px) {" + DARK_RULE + "}",
-            "@media (max-width: 9px) {@media not print{html[data-theme=dark] p{a:1}}}",
-        ),
-        ("/*! BSD; {} */" + LIGHT_RULE, "/*! BSD; {} */" + LIGHT_RULE
-            + "@media print{html[data-theme=dark] p{a:2}}"),
-        ("/* a { */" + DARK_RULE, "@media not print{html[data-theme=dark] p{a:1}}"),
-    ],
-)  # fmt: skip
-def test_rules_of_the_dark_theme_do_not_reach_paper(css: str, expected: str) -> None:
-    assert print_light.printed_light(css) == expected
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_a_slider_is_a_strip_on_paper(seen: Visit) -> None:
+    """Three or four frames (two, if there are no more), each with its values, and a caption."""
+    with on_paper(seen.page):
+        for box in seen.page.locator("article .npg-explore").all():
+            items = box.locator(".npg-strip > div").all()
+            assert 2 <= len(items) <= 4
+            words = [item.evaluate("e => e.lastChild.textContent") for item in items]
+            assert len(set(words)) == len(words) and all(words)
+            assert all(item.locator("svg").first.is_visible() for item in items)
+            assert not box.locator(".npg-dials, .npg-frame").filter(visible=True).count()
+            assert box.locator("xpath=ancestor::figure//figcaption").count() == 1
+
+
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_solutions_stand_after_the_text(seen: Visit) -> None:
+    """Each exercise links to its solution, which links back; none stands in the text."""
+    page = seen.page
+    folded = page.locator("details.npg-solution").count()
+    assert folded
+    with on_paper(page):
+        found = page.evaluate(
+            """() => Array.from(document.querySelectorAll("article > .npg-solutions > .solution"))
+              .map(solution => {
+                const exercise = document.querySelector(
+                  solution.querySelector(".admonition-title a").getAttribute("href"));
+                const link = exercise.querySelector(".npg-to-solution a");
+                return solution.checkVisibility() && link.checkVisibility()
+                  && decodeURIComponent(link.hash.slice(1)) === solution.id;
+              })"""
+        )
+        assert found == [True] * folded
+        assert page.locator("article > :last-child.npg-solutions").count() == 1
+
+
+@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
+def test_paper_has_no_title_of_nothing(seen: Visit) -> None:
+    """No list of the page, no button and no summary of folded code; one title of the chapter."""
+    with on_paper(seen.page):
+        for gone in ("#jb-print-docs-body", ".bd-sidebar-secondary", "summary p", ".copybtn"):
+            assert not seen.page.locator(gone).filter(visible=True).count(), gone
+        assert seen.page.locator("h1").filter(visible=True).count() == 1
+        hidden = seen.page.locator(".solution div.cell_input").all()
+        assert all(cell.is_visible() for cell in hidden)
+
+
+BEYOND = """() => {
+  const article = document.querySelector("article");
+  const edge = article.getBoundingClientRect().right
+    - parseFloat(getComputedStyle(article).paddingRight);
+  return Array.from(article.querySelectorAll("*"))
+    .filter(e => !e.closest("svg, .npg-strip, annotation, script") && e.checkVisibility()
+      && e.getBoundingClientRect().right > edge + 1.5)
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.mark.parametrize("seen", SHEETS, ids=str, indirect=True)
+def test_code_and_formulas_fit_on_the_sheet(seen: Visit) -> None:
+    """At the width of A4 less its margins lines of code break and nothing is cut."""
+    with on_paper(seen.page):
+        assert seen.page.evaluate(BEYOND) == []

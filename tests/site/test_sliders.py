@@ -16,7 +16,7 @@ DESK = views(NOTEBOOK_PAGES)
 DARK_PHONE = views(NOTEBOOK_PAGES, "dark", PHONE)
 CHAPTERS = views([name for name in NOTEBOOK_PAGES if name not in APPENDICES])
 
-HANDLES = "article input[type=range]"
+HANDLES = "article .npg-dials :is(input, select)"
 
 # The pictures that a slider moves: those on view in the nearest box around it that has any.
 FRAMES = """handle => {
@@ -31,7 +31,7 @@ FRAMES = """handle => {
 
 def state(handle: Any) -> tuple[str | None, list[str], str | None]:
     """Where a slider stands, what it shows and what it says."""
-    words = handle.get_attribute("aria-valuetext")
+    words = handle.evaluate("e => e.ariaValueText ?? e.selectedOptions[0].text")
     return handle.input_value(), handle.evaluate(FRAMES), words
 
 
@@ -99,7 +99,7 @@ def test_a_readout_follows_its_slider(seen: Visit) -> None:
 @pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
 def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
     for box in seen.page.locator(".npg-explore").all():
-        dials = box.locator("input").all()
+        dials = box.locator(".npg-dials :is(input, select)").all()
         button = box.locator(".npg-restore")
         assert button.count() == (len(dials) > 1)
         if len(dials) > 1:
@@ -111,14 +111,12 @@ def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
             assert [dial.input_value() for dial in dials] == before
 
 
-@pytest.mark.parametrize("seen", CHAPTERS, ids=str, indirect=True)
-def test_a_slider_is_a_strip_on_paper(seen: Visit) -> None:
-    """Printed, each figure shows up to four of its frames, and each says its values."""
-    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    for box in seen.page.locator(".npg-explore").all():
-        items = box.locator(".npg-strip > div").all()
-        assert 2 <= len(items) <= 4
-        words = [item.evaluate("e => e.lastChild.textContent") for item in items]
-        assert len(set(words)) == len(words) and all(words)
-    seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert seen.page.locator(".npg-strip").count() == 0
+@pytest.mark.parametrize("seen", views(["book/12_in_practice.html"]), ids=str, indirect=True)
+def test_an_environment_is_chosen_by_its_name(seen: Visit) -> None:
+    """Environments stand in no order: each is an option, and the figure follows the choice."""
+    for dial in seen.page.locator("article .npg-dials select").all():
+        before = state(dial)
+        dial.select_option(label="hopper")
+        after = state_after(dial, before)
+        assert after[2] == "hopper" and after[1] != before[1]
+    assert seen.page.locator("article .npg-dials select").count() == 3

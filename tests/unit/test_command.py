@@ -421,6 +421,17 @@ def test_counts_are_written_as_people_write_them(text, steps):
     assert arguments.count(text) == steps
 
 
+@pytest.mark.parametrize("command", ["train", "play", "compare", "settings"])
+def test_the_help_shows_defaults_that_say_something(command, capsys):
+    """A number or a method that is used unless told is shown; None, False and [] are not."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert ("(default:" in shown) == (command != "settings")
+    for nothing in ("None", "False", "[]"):
+        assert f"(default: {nothing})" not in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("text", ["1.5", "1e-1", "many", "", "inf", "nan"])
 def test_a_count_that_is_none_shows_the_usage(text, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -90,7 +90,7 @@ def test_the_first_frame_is_there_when_the_sliders_appear(shown):
 
 def test_one_slider_picks_the_frame_of_its_value(shown):
     explore(draw, alt=lambda a: f"height {a}", start={"a": 20}, a=[10, 20, 30])
-    slider, stack = shown[0][0].children
+    _, slider, stack = shown[0][0].children
     assert slider.options == ("10", "20", "30")
     assert slider.index == stack.selected_index == 1
     assert links_between(slider, stack)
@@ -98,9 +98,19 @@ def test_one_slider_picks_the_frame_of_its_value(shown):
         assert f'aria-label="height {[10, 20, 30][position[0]]}"' in frame.value
 
 
+def test_names_are_chosen_from_a_list_and_numbers_by_a_slider(shown):
+    """Names stand in no order, so there is nothing to slide along."""
+    explore(lambda task, a: draw(a=a), alt="a line", task=["pole", "hopper"], a=[1, 2])
+    _, names, numbers, outer = shown[0][0].children
+    assert isinstance(names, widgets.Dropdown) and names.options == ("pole", "hopper")
+    assert isinstance(numbers, widgets.SelectionSlider)
+    assert links_between(names, outer)
+    assert repr(shown[0][0]) == "Slider figure: task: pole, hopper; a, 2 values from 1 to 2"
+
+
 def test_two_sliders_pick_the_frame_of_their_pair(shown):
     explore(draw, alt=lambda a, b: f"{a} and {b}", start={"b": 7}, a=[1, 2], b=[5, 6, 7])
-    first, second, outer = shown[0][0].children
+    _, first, second, outer = shown[0][0].children
     assert (outer.selected_index, [inner.selected_index for inner in outer.children]) == (0, [2, 2])
     assert links_between(first, outer)
     assert all(links_between(second, inner) for inner in outer.children)
@@ -110,7 +120,7 @@ def test_two_sliders_pick_the_frame_of_their_pair(shown):
 
 def test_a_described_slider_adds_its_readouts_to_the_description(shown):
     explore(draw, alt="a line", labels={"a": "height α"}, a=[0.5])
-    slider, stack = shown[0][0].children
+    _, slider, stack = shown[0][0].children
     assert slider.description == "height α"
     assert 'aria-label="a line (height α: 0.5)"' in stack.children[0].value
 
@@ -129,7 +139,7 @@ def test_a_described_slider_adds_its_readouts_to_the_description(shown):
 )
 def test_readouts_are_short_and_tell_values_apart(shown, values, readouts):
     explore(lambda a: draw(a=1), alt="a line", a=values)
-    assert list(shown[0][0].children[0].options) == readouts
+    assert list(shown[0][0].children[1].options) == readouts
 
 
 def test_the_stored_text_is_the_same_at_every_run(shown):

@@ -23,13 +23,15 @@ def test_it_is_a_well_formed_drawing_with_its_words(made):
     assert root.get("aria-label") == made.alt == "Two poles & carts"
     assert [text.text for text in root.iter(f"{SVG}text")] == list(TRACKS)
     bundle = made._repr_mimebundle_()
-    assert bundle == {"image/svg+xml": made.svg, "text/plain": "Film: Two poles & carts"}
+    assert bundle["text/plain"] == "Film: Two poles & carts"
+    assert bundle["text/html"] == f'<div class="npg-drawing">{made.pause}{made.svg}</div>'
 
 
 def test_nothing_moves_outside_the_query_for_motion(made):
     """Every `animation` stands in the block of `no-preference`; the rest only names keyframes."""
     sheet = ElementTree.fromstring(made.svg).findtext(f"{SVG}style")
-    head, block = sheet.split("@media (prefers-reduced-motion:no-preference){", 1)
+    query = "@media screen and (prefers-reduced-motion:no-preference){"
+    head, block = sheet.split(query, 1)
     inside, frames = block.split("}}", 1)
     assert "animation" not in head
     assert inside.count("animation:") == 4  # a cart and a pole on each track
@@ -38,13 +40,16 @@ def test_nothing_moves_outside_the_query_for_motion(made):
     assert "animate" not in re.sub(r"<style>.*</style>", "", made.svg)
 
 
-def test_it_stops_under_the_pointer_and_in_focus(made):
-    root = ElementTree.fromstring(made.svg)
-    assert root.get("tabindex") == "0"
-    sheet = root.findtext(f"{SVG}style")
-    paused = sheet[: sheet.index("{animation-play-state:paused}")].rpartition("}")[2]
-    name = root.get("class")
-    assert paused == f".{name}:hover *,.{name}:focus *"
+def test_a_tick_stops_the_film_where_it_moves(made):
+    """The box is seen only where the film moves, and its tick pauses the drawing after it."""
+    box = ElementTree.fromstring(made.pause)
+    assert (box.tag, box[0].get("type"), box[0].tail) == ("label", "checkbox", " Pause")
+    sheet = ElementTree.fromstring(made.svg).findtext(f"{SVG}style")
+    head, block = sheet.split("@media", 1)
+    name = box.get("class")
+    assert head == f".{name}{{display:none}}"
+    assert f".{name}{{display:block}}" in block
+    assert f".{name}:has(:checked)+svg *{{animation-play-state:paused}}" in block
 
 
 def test_the_still_shows_where_the_tracks_end(made):

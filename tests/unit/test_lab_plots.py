@@ -103,8 +103,6 @@ def test_an_svg_takes_text_and_background_colour_from_the_page():
 def test_an_svg_brings_no_style_sheet_into_the_page():
     """A style sheet inside an inlined SVG would apply to the whole page."""
     assert "<style" not in render.svg(scene(), "x")
-    # Alone, as an image file, it brings a white card; in a page the rule matches nothing.
-    assert "<style>svg:root{background:#fff}</style>" in render.still(scene(), "x")
 
 
 @pytest.mark.parametrize("format", ["png", "tiff"])
@@ -216,7 +214,7 @@ def test_a_fraction_in_a_label_keeps_its_place():
     ],
 )
 def test_a_figure_without_description_is_refused(fig, alt, message):
-    for display in (plots.show, render.svg, render.still):
+    for display in (plots.show, render.svg):
         with pytest.raises(ValueError, match=message):
             display(fig, alt)
 
@@ -225,7 +223,19 @@ def test_show_stores_a_text_without_an_address(capsys):
     plots.show(scene(), alt="Two panels,\n side by side.")
     assert capsys.readouterr().out == "Figure: Two panels, side by side.\n"
     still = plots.Still(scene(), "Two panels.")
-    assert set(still._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    shown = still._repr_mimebundle_()
+    assert shown["text/plain"] == "Figure: Two panels."
+    assert shown["text/html"].startswith('<div class="npg-drawing"><svg ')
+
+
+def test_two_stills_over_one_backdrop_share_no_ids():
+    """An id is used once on a page, and what refers to it is in the same drawing."""
+    landscape = plots.Landscape(hill)
+    both = [plots.Still(scene(radius, landscape), "x")._repr_mimebundle_() for radius in (0.1, 0.2)]
+    first, second = (set(re.findall(r'\bid="([^"]+)"', shown["text/html"])) for shown in both)
+    assert first and second and not first & second
+    for ids, shown in zip((first, second), both, strict=True):
+        assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', shown["text/html"])) <= ids
 
 
 # ---- The backdrop that frames share -----------------------------------------------------------
@@ -345,7 +355,7 @@ def test_a_legend_stands_above_the_titles():
         fig.draw_without_rendering()
         (legend,) = fig.legends
         title = fig.axes[0].title.get_window_extent()
-        padding = 0.4 * 11.0 * fig.dpi / 72  # Matplotlib keeps this free inside a legend
+        padding = 0.4 * style.SMALL * fig.dpi / 72  # Matplotlib keeps this free inside a legend
         assert legend.get_window_extent().y0 + padding >= title.y1
 
 
@@ -439,3 +449,15 @@ def test_figures_keep_their_axes_in_place_whatever_the_ticks():
     axes[0].plot([0, 1e6], [0, 1e-6])
     render.svg(fig, "x")
     assert [ax.get_position().bounds for ax in axes] == before
+
+
+@pytest.mark.parametrize(
+    ("limits", "ticks"),
+    [((1e-6, 1e5), ["1e−6", "1e−4", "0.01", "1", "100", "1e4"]), ((2, 6), ["2", "3", "4", "6"])],
+)
+def test_ticks_of_a_logarithmic_axis_have_no_small_exponent(limits, ticks):
+    """A raised exponent is too small to read on a telephone."""
+    fig, ax = plots.figure()
+    ax.semilogx(limits, [0, 1])
+    ax.set_yticks([])
+    assert re.findall(r">([^<>]+)</text>", render.svg(fig, "a line")) == ticks

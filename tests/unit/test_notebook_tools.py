@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,22 @@ SPOILT: dict[str, tuple[Callable[[Notebook], Any], str]] = {
     "very long cell": (
         put(2, source="x = 1\n" * 31, metadata={"long": "because"}),
         "3: 31 lines of code, 30 are the most",
+    ),
+    "wide code": (
+        put(2, source=f"x = '{'a' * 67}'"),
+        "3: line 1 of the code has 73 characters, 72 fit",
+    ),
+    "wide output": (
+        put(2, outputs=[stream(f"1.5\n{'a' * 73}\n")]),
+        "3: line 2 of the output has 73 characters",
+    ),
+    "wide table": (
+        put(2, outputs=[stream("1.5\n" + "a column  " * 9 + "\n")]),
+        "3: line 2 of the output has 90 characters",
+    ),
+    "wide fenced code": (
+        put(0, source=f"# A\n\n```python\n{'a' * 73}\n```\n"),
+        "1: line 1 of the fenced code has 73 characters",
     ),
     "empty cell": (put(2, source=" \n"), "3: empty code cell"),
     "no id": (lambda notebook: notebook["cells"][0].pop("id"), "1: no cell id"),
@@ -342,25 +360,47 @@ def test_myst_text_and_notebook_are_the_same_cells() -> None:
     ]
 
 
+def test_a_notebook_folds_what_the_page_folds() -> None:
+    """JupyterLab opens neither a cell tagged hide-input nor the code and prose of a solution."""
+    cells = [
+        markdown("# Title", "a"),
+        code("1", "b", 1, tags=["hide-input"]),
+        markdown("```{solution-start} ex-one\n:class: dropdown\n```\nThink.", "c"),
+        code("2", "d", 2),
+        markdown("Hence.", "e"),
+        markdown("```{solution-end}\n```\n## Summary", "f"),
+        code("3", "g", 3),
+    ]
+    stored = form.normal_form({"cells": cells, "metadata": {}})["cells"]
+    hidden = [[*cell["metadata"].get("jupyter", {})] for cell in stored]
+    both = ["source_hidden", "outputs_hidden"]
+    assert hidden == [[], ["source_hidden"], [], both, ["source_hidden"], [], []]
+    assert "hidden" not in form.to_myst(form.normal_form({"cells": cells, "metadata": {}}))
+
+
 def test_executing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "run.ipynb"
-    source = "import os, sys\nprint(os.environ['OPENBLAS_NUM_THREADS'], sys.executable == %r)"
+    threads, same = "os.environ['OPENBLAS_NUM_THREADS']", "sys.executable == os.environ['RUNS']"
     cells = [
         markdown("# Run", "title"),
-        code(source % sys.executable, "env", 9),
+        code(f"import os, sys\nprint({threads},\n      {same})", "env", 9),
         code("from IPython.display import SVG\nSVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')",
              "drawing", 5),
         code("raise KeyError('x')", "error", 1, tags=["raises-exception"]),
     ]  # fmt: skip
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
     command = [sys.executable, "-m", "tools.notebooks", "normalise", path]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    run = partial(
+        subprocess.run, check=True, capture_output=True, cwd=ROOT,
+        env={**os.environ, "RUNS": sys.executable},
+    )  # fmt: skip
+    run(command)
     first = path.read_bytes()
     stored = form.read_notebook(path)
     assert [cell.get("execution_count") for cell in stored["cells"]] == [None, 1, 2, 3]
     assert stored["cells"][1]["outputs"] == [stream("1 True\n")]
     assert list(stored["cells"][2]["outputs"][0]["data"]) == ["text/plain"]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    run(command)
     assert path.read_bytes() == first
     assert lint.lint_path(path) == []
 

@@ -19,6 +19,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+from tools.notebooks.prose import directives
+
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
@@ -28,7 +30,7 @@ NOTEBOOK_METADATA: dict[str, Any] = {
 }
 # Metadata that the build or the checks read; editors add others.
 KEPT_NOTEBOOK_KEYS = ("mystnb", "myst", "html_meta")
-KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked")
+KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked", "jupyter")
 EDITOR_CELL_KEYS = (
     "ExecuteTime", "collapsed", "colab", "deletable", "editable", "execution", "jupyter",
     "jp-MarkdownHeadingCollapsed", "language_info", "pycharm", "scrolled", "slideshow", "trusted",
@@ -96,6 +98,7 @@ def normal_form(notebook: Notebook) -> Notebook:
     own = notebook.get("metadata", {})
     metadata = {key: own[key] for key in KEPT_NOTEBOOK_KEYS if key in own}
     cells = [_stored_cell(cell) for cell in notebook["cells"]]
+    fold(cells)
     for cell, cell_id in zip(cells, cell_ids(cells), strict=True):
         cell["id"] = cell_id
     return {
@@ -104,6 +107,26 @@ def normal_form(notebook: Notebook) -> Notebook:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def fold(cells: list[Cell]) -> None:
+    """Fold in JupyterLab what a page folds: cells tagged hide-input, and the inside of solutions.
+
+    A cell that holds the end of a solution stays open, because the next exercise begins in it.
+    """
+    solving = False
+    for cell in cells:
+        named = directives(cell["source"]) if cell["cell_type"] == "markdown" else []
+        gates = [one.name for one in named if one.name in ("solution-start", "solution-end")]
+        hidden = {}
+        if (solving and not gates) or "hide-input" in cell["metadata"].get("tags", []):
+            hidden["source_hidden"] = True
+        if solving and cell["cell_type"] == "code":
+            hidden["outputs_hidden"] = True
+        if hidden:
+            cell["metadata"]["jupyter"] = hidden
+        if gates:
+            solving = gates[-1] == "solution-start"
 
 
 def cell_ids(cells: list[Cell]) -> Iterator[str]:
@@ -208,6 +231,8 @@ def to_myst(notebook: Notebook) -> str:
     import jupytext
     import nbformat
 
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("jupyter", None)  # `fold` makes it again
     return str(jupytext.writes(nbformat.from_dict(notebook), fmt=MYST))
 
 

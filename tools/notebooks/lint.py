@@ -25,9 +25,10 @@ from tools.notebooks.form import (
     normal_form,
     read_notebook,
 )
-from tools.notebooks.prose import Directive, directives, titles, words_only
+from tools.notebooks.prose import Directive, code_blocks, directives, titles, words_only
 
 MAX_LINES, MAX_LINES_WITH_REASON = 15, 30
+MAX_COLUMNS = 72  # what a window of 1280 pixels shows beside the contents, and paper
 FILLER = re.compile(
     r"\b(simply|clearly|obviously|trivially|of\s+course|easy\s+to\s+see)\b", re.IGNORECASE
 )
@@ -62,7 +63,7 @@ class Finding:
 def lint_path(path: Path) -> list[Finding]:
     """Everything wrong with the notebook or Markdown page at `path`."""
     if path.suffix == ".md":
-        return [Finding(str(path), 0, reason) for reason in _prose(path.read_text("utf-8"))]
+        return [Finding(str(path), 0, reason) for reason in _page(path.read_text("utf-8"))]
     try:
         return lint_notebook(read_notebook(path), str(path), path.read_text("utf-8"))
     except NotebookError as error:
@@ -84,7 +85,7 @@ def lint_notebook(notebook: Notebook, name: str, stored: str | None = None) -> l
                 reasons += rule(cell)
             reasons += _prose(str(figure_of(cell).get("caption", "")))
         else:
-            reasons += _prose(cell["source"])
+            reasons += _page(cell["source"])
         findings += [Finding(name, number, reason) for reason in reasons]
     for whole in NOTEBOOK_RULES:
         findings += [Finding(name, number, reason) for number, reason in whole(cells)]
@@ -121,6 +122,21 @@ def _prose(text: str) -> Reasons:
         yield f"filler word {match[0]!r}"
 
 
+def _page(text: str) -> Reasons:
+    """The prose and the fenced code of Markdown."""
+    yield from _prose(text)
+    for block in code_blocks(text):
+        yield from _too_wide(block, "fenced code")
+
+
+def _too_wide(text: str, kind: str) -> Reasons:
+    for number, line in enumerate(text.splitlines(), start=1):
+        # A printed sentence goes on in the next line; a row of a table is spoilt by it.
+        is_sentence = kind == "output" and len(line.split()) > 8 and "  " not in line
+        if len(line) > MAX_COLUMNS and not is_sentence:
+            yield f"line {number} of the {kind} has {len(line)} characters, {MAX_COLUMNS} fit"
+
+
 # Rules on a code cell.
 
 
@@ -142,6 +158,16 @@ def length(cell: Cell) -> Reasons:
         yield f"{lines} lines of code, {MAX_LINES_WITH_REASON} are the most"
     elif lines > MAX_LINES and not cell["metadata"].get("long"):
         yield f'{lines} lines of code without a reason in the metadata ("long": "...")'
+
+
+def width(cell: Cell) -> Reasons:
+    """No line of code, nor of what it prints, is cut at the edge of its column."""
+    yield from _too_wide(cell["source"], "code")
+    for output in cell["outputs"]:
+        if output["output_type"] == "stream":
+            yield from _too_wide(output["text"], "output")
+        elif output["output_type"] == "execute_result":
+            yield from _too_wide(output["data"].get("text/plain", ""), "output")
 
 
 def visible(cell: Cell) -> Reasons:
@@ -214,7 +240,8 @@ def captioned(cell: Cell) -> Reasons:
 
 
 CODE_RULES: tuple[Callable[[Cell], Reasons], ...] = (
-    length, visible, errors_as_told, text_only, same_on_every_machine, runs_anywhere, captioned,
+    length, width, visible, errors_as_told, text_only, same_on_every_machine, runs_anywhere,
+    captioned,
 )  # fmt: skip
 
 

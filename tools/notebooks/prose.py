@@ -43,6 +43,12 @@ def directives(text: str) -> list[Directive]:
     return [item for item in _walk(text) if isinstance(item, Directive)]
 
 
+def code_blocks(text: str) -> list[str]:
+    """The code in fences that are no directives."""
+    tokens = [item for item in _walk(text) if isinstance(item, Token)]
+    return [token.content for token in tokens if token.type in ("fence", "code_block")]
+
+
 def titles(text: str) -> list[str]:
     """The headings of the first level (``# ...``)."""
     return [

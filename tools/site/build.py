@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tools.site.downloads import add_notices
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "book.stamp"
@@ -62,6 +64,8 @@ def environment() -> dict[str, str]:
     """Environment variables under which a notebook prints the same numbers at every run."""
     return {
         **os.environ,
+        # The extensions of the site use `tools`.
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
@@ -103,6 +107,7 @@ def build(force: bool = False) -> int:
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1
+    add_notices(BUILD / "html" / "_sources" / "book")
     STAMP.write_text(sources, "utf-8")
     print(f"Built _build/html in {time.perf_counter() - start:.0f} s", flush=True)
     return 0

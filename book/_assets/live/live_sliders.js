@@ -7,20 +7,28 @@ export const sliders = ({ figure, dials, svg }, ask) => {
   const frame = document.createElement("div");
   frame.className = "npg-frame";
   frame.innerHTML = svg;
-  const inputs = dials.map((dial, k) => {
-    const label = document.createElement("label");
-    const input = document.createElement("input");
-    const output = document.createElement("output");
-    input.id = `npg-computed-${figure}-${k}`;
-    label.htmlFor = input.id;
-    label.textContent = dial.label;
-    Object.assign(input, { type: "range", min: 0, max: dial.readouts.length - 1, step: dial.continuous ? 0.02 : 1 });
-    input.value = dial.start;
-    output.value = dial.readouts[dial.start];
-    input.setAttribute("aria-valuetext", output.value);
-    panel.append(label, input, output);
+  const dial = ({ label, readouts, start, continuous, choice }, k) => {
+    const name = document.createElement("label");
+    const input = document.createElement(choice ? "select" : "input");
+    input.id = name.htmlFor = `npg-computed-${figure}-${k}`;
+    name.textContent = label;
+    panel.append(name, input);
+    if (choice) {
+      input.append(...readouts.map((readout, at) => new Option(readout, at, at === start, at === start)));
+    } else {
+      const step = continuous ? 0.02 : 1;
+      Object.assign(input, { type: "range", min: 0, max: readouts.length - 1, step, value: start });
+      panel.append(document.createElement("output"));
+      read(input, readouts[start]);
+    }
     return input;
-  });
+  };
+  const read = (input, readout) => {
+    if (input.type !== "range") return;
+    input.nextElementSibling.value = readout;
+    input.setAttribute("aria-valuetext", readout);
+  };
+  const inputs = dials.map(dial);
   box.append(panel, frame);
 
   let request = 0;
@@ -40,10 +48,7 @@ export const sliders = ({ figure, dials, svg }, ask) => {
   box.draw = (answer) => {
     waiting = false;
     if (answer.svg) frame.innerHTML = answer.svg;
-    answer.readouts?.forEach((readout, k) => {
-      inputs[k].nextElementSibling.value = readout;
-      inputs[k].setAttribute("aria-valuetext", readout);
-    });
+    answer.readouts?.forEach((readout, k) => read(inputs[k], readout));
     if (answer.exact === false) inputs.forEach((input) => { input.step = 1; });
     next();
   };

@@ -32,10 +32,10 @@ const shows = {
   stream: ({ text }, cell) => cell.print(text, "stream"),
   result: ({ text }, cell) => cell.print(text, "result"),
   error: ({ text }, cell) => cell.print(text, "error"),
-  picture: ({ svg }, cell) => {
+  picture: ({ html }, cell) => {
     const box = document.createElement("div");
     box.className = "npg-frame";
-    box.innerHTML = svg;
+    box.innerHTML = html;
     cell.picture(box);
   },
   sliders: (message, cell) => {

@@ -2,29 +2,23 @@
 // arrow keys; what fits gets none, since a tab stop on every formula would be tiresome.
 (() => {
   "use strict";
-  const PLACES = {
-    "article .npg-formula": "Formula, wider than the page",
-    "article .pst-scrollable-table-container": "Table, wider than the page",
+  const KINDS = {
+    ".npg-formula, .npg-cheat dd .math": "Formula",
+    ".pst-scrollable-table-container": "Table",
+    "div.highlight pre": "Code",
   };
-  const mark = (element, label) => {
-    if (element.scrollWidth > element.clientWidth + 1) {
-      element.tabIndex = 0;
-      element.setAttribute("role", "group");
-      element.setAttribute("aria-label", label);
-    } else {
-      ["tabindex", "role", "aria-label"].forEach((name) => element.removeAttribute(name));
+  const mark = (element) => {
+    const kind = KINDS[Object.keys(KINDS).find((selector) => element.matches(selector))];
+    const marks = { tabindex: "0", role: "group", "aria-label": `${kind}, wider than the page` };
+    const wide = element.scrollWidth > element.clientWidth + 1;
+    for (const [name, value] of Object.entries(marks)) {
+      if (wide) element.setAttribute(name, value);
+      else element.removeAttribute(name);
     }
   };
-  const markAll = () => {
-    for (const [places, label] of Object.entries(PLACES)) {
-      document.querySelectorAll(places).forEach((element) => mark(element, label));
-    }
-  };
-  window.addEventListener("load", async () => {
-    await document.fonts.ready;
-    markAll();
-    // A change of width, and the opening of a folded solution.
-    const article = document.querySelector("article");
-    if (article) new ResizeObserver(markAll).observe(article);
-  });
+  // Each is looked at when it has been laid out, when its solution is opened, and when its width changes.
+  const seen = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
+  for (const selector of Object.keys(KINDS)) {
+    document.querySelectorAll(`article :is(${selector})`).forEach((element) => seen.observe(element));
+  }
 })();

@@ -7,6 +7,8 @@ is drawn on them is *given in theta*: each axes has its own map, so that one cal
 step in both pictures. `use_space` makes such a picture with another map.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -177,15 +179,16 @@ def use_space(ax: Axes, space: Space, landscape: Landscape | None = None) -> Axe
 
 
 def _height(ax: Axes, space: Space, level: float, line: Array) -> list[Artist]:
-    """Write the height of a contour on it, a third of the way along; not on the frame."""
+    """Write the height of a contour on it, a third of the way along, off frame and corners."""
     (a, b), (c, d) = space.limits
-    away = np.abs((line - [(a + b) / 2, (c + d) / 2]) / [b - a, d - c]).max(axis=1) < 0.44
+    off = np.abs((line - [(a + b) / 2, (c + d) / 2]) / [b - a, d - c])
+    away = (off.max(axis=1) < 0.44) & (off.min(axis=1) < 0.3)
     if not away.any():
         return []
     x, y = line[away][away.sum() // 3]
     card = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.8}
     words = f"{level:g}".replace("-", "−")
-    look: dict[str, Any] = {"fontsize": 9.5, "ha": "center", "va": "center", "zorder": 1.5}
+    look: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "zorder": 1.5}
     return [ax.text(float(x), float(y), words, bbox=card, **look)]
 
 

@@ -4,6 +4,8 @@ A Euclidean ball of other coordinates is an ellipse and has a formula (`Disc`); 
 and is found along rays from its centre (`Ball`). Both return their edge as a closed curve in theta.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

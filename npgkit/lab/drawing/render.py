@@ -4,25 +4,34 @@ The SVG depends on the figure alone, so a build repeats byte for byte. What the 
 have in common, their backdrop, is drawn once.
 """
 
+import hashlib
 import io
+import re
 from collections.abc import Hashable, Iterable
 from html import escape
 from weakref import WeakKeyDictionary
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterMathtext
 
 from npgkit.lab.drawing.compact import compact, short
 
 _PX_PER_POINT = 1.4
-CARD = "svg:root{background:#fff}"
-"""The white ground of an SVG that is shown as an image, where no page gives it a text colour.
-
-Inlined in HTML the rule matches nothing, because the root is <html> there.
-"""
+_IDS = re.compile(r'(\bid="|href="#|url\(#)')
 
 _BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
 _DRAWN: dict[Hashable, str] = {}
+
+
+class PlainPowers(LogFormatterMathtext):
+    """The ticks of a logarithmic axis as 0.01, 100 or 1e−5: an exponent is small on a telephone."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        text = f"{x:g}" if 1e-2 <= x < 1e4 else f"{x:.0e}".replace("e+0", "e").replace("e-0", "e-")
+        return text.replace("-", "−")
 
 
 def svg(fig: Figure, alt: str) -> str:
@@ -43,9 +52,13 @@ def svg(fig: Figure, alt: str) -> str:
     """
     alt = checked_alt(alt)
     fig = checked_figure(fig)
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(PlainPowers())
+            axis.set_minor_formatter(PlainPowers())
     body = "".join(_layers(fig))
     width, height = (72 * inches for inches in fig.get_size_inches())
-    size = f"display:block;width:100%;max-width:{_PX_PER_POINT * width:.0f}px;margin:0 auto"
+    size = column(_PX_PER_POINT * width)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {short(width)} {short(height)}" '
         f'role="img" aria-label="{escape(alt)}" class="npg-figure" style="{size}" '
@@ -102,10 +115,21 @@ def _body(fig: Figure) -> str:
     return compact(buffer.getvalue())
 
 
-def still(fig: Figure, alt: str) -> str:
-    """Return `svg` of `fig` in the form that can also stand alone, as an image file."""
-    head, body = svg(fig, alt).split(">", 1)
-    return f"{head}><style>{CARD}</style>{body}"
+def column(width: float) -> str:
+    """Return the style of a drawing that is as wide as its column, and at most `width` pixels."""
+    return f"display:block;width:100%;max-width:{width:.0f}px;margin:0 auto"
+
+
+def bundle(drawing: str, words: str) -> dict[str, str]:
+    """Return what a notebook shows of a drawing, and the text that it stores.
+
+    The drawing is HTML, not an image: so it takes the colours of the page or the notebook around
+    it, is no wider than it says, and its words can be read, searched and spoken. Its ids are its
+    own: a backdrop that several drawings share would bring the same ones to each.
+    """
+    own = hashlib.sha256(drawing.encode()).hexdigest()[:6]
+    drawing = _IDS.sub(rf"\g<1>i{own}-", drawing)
+    return {"text/html": f'<div class="npg-drawing">{drawing}</div>', "text/plain": words}
 
 
 def checked_figure(fig: object) -> Figure:

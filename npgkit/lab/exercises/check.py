@@ -7,6 +7,8 @@ does, it says how far off the answer is and where. No check raises an exception 
 answer, whatever it is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 
 import npgkit
 from npgkit.lab import plots
+from npgkit.lab.drawing import style
 
 EPSILONS = (0.002, 0.004, 0.006, 0.009, 0.012, 0.016, 0.02)
 """KL radii, in nats."""
@@ -67,7 +68,8 @@ def draw(epsilon: float, stretch: float) -> Figure:
     plots.step(both, THETA, kl.theta * unit, "kl", f"exact KL step, KL {kl.kl:.4f}")
     plots.point(both, THETA)
     best = {"facecolor": plots.PAPER, "edgecolor": "none", "pad": 1.0}
-    both[1].text(0.025, 0.965, "best policy", ha="left", va="top", bbox=best, fontsize=10)
+    both[1].text(0.025, 0.965, "best policy", ha="left", va="top", bbox=best,
+                 fontsize=style.SMALL)  # fmt: skip
     plots.legend(fig)
     return fig
 

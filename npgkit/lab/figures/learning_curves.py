@@ -72,10 +72,11 @@ def draw(results: Sequence[Result], title: str) -> Figure:
 
 
 def legend(fig: Figure) -> None:
-    """Put the labels above the axes of `fig`: in one row, or in two if there are over three."""
+    """Put the labels above the axes of `fig`, three in a row."""
     labels = {label for ax in fig.axes for label in ax.get_legend_handles_labels()[1]}
-    if len(labels) > 3:
-        top = 1 - 0.62 / fig.get_figheight()
+    rows = -(-len(labels) // 3)
+    if rows > 1:
+        top = 1 - (0.12 + 0.25 * rows) / fig.get_figheight()
         fig.subplots_adjust(top=min(top, fig.subplotpars.top))
     plots.legend(fig, ncols=3 if labels else 1, columnspacing=1.2)
 

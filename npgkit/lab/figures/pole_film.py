@@ -1,8 +1,8 @@
 """A cart and its pole in motion: an animated drawing of a few kilobytes.
 
 The animation is a style sheet inside the drawing. It runs only for readers who have not asked their
-system for reduced motion, and pauses under the pointer and in the keyboard's focus. Everybody else
-sees a still with several moments in one picture, like a photograph with several exposures.
+system for reduced motion; a tick at "Pause" stops it. Everybody else, and paper, has a still with
+several moments in one picture, like a photograph with several exposures.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ from npgkit.validation import as_scalar
 _WIDTH, _HEIGHT, _FLOOR = 360, 112, 92  # pixels: of the drawing, of a track, of its rail
 _UNIT = 60.0  # pixels of a unit of length: the rail is 4.8 long, the pole 1
 _EXPOSURES = 7
+_MOVING = "screen and (prefers-reduced-motion:no-preference)"
 _EVERY = 4  # rows of a track from one frame to the next; between frames the motion is linear
 
 
 def show(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> None:
     """Display the film that `poles` makes; the stored text of the cell is its description."""
-    place.current().picture(poles(tracks, seconds=seconds, alt=alt), f"Film: {render.checked_alt(alt)}")
+    words = f"Film: {render.checked_alt(alt)}"
+    place.current().picture(poles(tracks, seconds=seconds, alt=alt), words)
 
 
 def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> str:
-    """Return, as SVG, a film of one cart-pole for each track, one below the other.
+    """Return, as HTML, a film of one cart-pole for each track, one below the other.
 
     Parameters
     ----------
@@ -70,16 +72,16 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> str:
                 f".{name}-{part}{k}{{animation:{name}-{part}{k} {seconds:g}s linear infinite}}"
             )
     moves.append(f".{name}-then{{display:none}}")
-    held = ",".join(f".{name}:{state} *" for state in ("hover", "focus"))
-    moves.append(f"{held}{{animation-play-state:paused}}")
-    sheet = render.CARD + "@media (prefers-reduced-motion:no-preference){" + "".join(moves) + "}"
+    moves.append(f".{name}-pause{{display:block}}")
+    moves.append(f".{name}-pause:has(:checked)+svg *{{animation-play-state:paused}}")
+    sheet = f".{name}-pause{{display:none}}@media {_MOVING}{{{''.join(moves)}}}"
     height = len(frames) * _HEIGHT
+    pause = f'<label class="{name}-pause"><input type="checkbox"/> Pause</label>'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{1.4 * _WIDTH:g}" '
-        f'height="{1.4 * height:g}" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(alt)}" tabindex="0" class="{name}" font-family="sans-serif" '
-        f'font-size="12" fill="currentColor"><style>{sheet}{"".join(motions)}</style>'
-        f"{''.join(body)}</svg>"
+        f'{pause}<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'aria-label="{escape(alt)}" style="{render.column(1.4 * _WIDTH)}" '
+        f'font-family="sans-serif" font-size="12" fill="currentColor">'
+        f"<style>{sheet}{''.join(motions)}</style>{''.join(body)}</svg>"
     )
 
 

@@ -60,8 +60,8 @@ def corners(ax: Axes, J: Callable[[NDArray[np.float64]], float]) -> None:
     for p_i, p_j in ((0, 0), (1, 0), (0, 1), (1, 1)):
         height = J(60.0 * (2.0 * np.array([p_i, p_j]) - 1.0))
         ax.text(
-            0.02 + 0.96 * p_i, 0.015 + 0.97 * p_j, f"{height:.2f}", zorder=7, fontsize=9.5,
-            ha="right" if p_i else "left", va="top" if p_j else "bottom",
+            0.02 + 0.96 * p_i, 0.015 + 0.97 * p_j, f"{height:.2f}", zorder=7,
+            fontsize=style.SMALL, ha="right" if p_i else "left", va="top" if p_j else "bottom",
             bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6},
         )  # fmt: skip
 
@@ -90,7 +90,7 @@ def factors(parts: Mapping[str, ArrayLike], scales: Sequence[float]) -> Figure:
             ax.bar(x, height, width=0.8, linewidth=0.8, edgecolor=style.INK, **look)
             text = f"{value:.1g}" if abs(value) < 5e-4 else f"{value:.3f}"
             ax.text(x, max(height, 0.0) + 0.09, text.replace("-", "−"), fontsize=9.5, **centred)
-            ax.text(x, min(height, 0.0) - 0.11, room, fontsize=9.5, **centred)
+            still.append(ax.text(x, -0.74, room, fontsize=9.5, **centred))
     render.backdrop(fig, still, tuple(parts))
     return fig
 

@@ -1,0 +1,58 @@
+"""The chapters in Firefox: its own engine sets their formulas and moves their sliders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.site.browser import unavailable
+from tests.site.firefox import Firefox
+from tests.site.pages import APPENDICES, NOTEBOOK_PAGES
+
+pytestmark = [pytest.mark.site, pytest.mark.browser]
+
+ARROW_LEFT, ARROW_RIGHT = "\ue012", "\ue014"
+
+FORMULAS = """Array.from(document.querySelectorAll('article math'))
+  .filter(m => m.checkVisibility()).map(m => [m.textContent, m.getBoundingClientRect()])
+  .map(([tex, box]) => [tex, box.width, box.height])"""
+FONT = """document.fonts.ready.then(() => Array.from(document.fonts)
+  .some(f => f.family.includes('STIX') && f.status === 'loaded'))"""
+DIAL = "document.querySelector('article input[type=range]')"
+STATE = f"""[{DIAL}.value, {DIAL}.getAttribute('aria-valuetext'),
+  {DIAL}.closest('.npg-explore').querySelector('.npg-frame').innerHTML]"""
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    names = ("firefox", "firefox-esr")
+    program = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        unavailable("no Firefox on this machine: install it, or name it in FIREFOX")
+    browser = Firefox(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize("name", NOTEBOOK_PAGES)
+def test_firefox_sets_every_formula(firefox: Firefox, address: str, name: str) -> None:
+    """No complaint, the book's own face, and no formula without width or height."""
+    firefox.open(address + name)
+    assert firefox.evaluate(FONT)
+    found = firefox.evaluate(FORMULAS)
+    assert found and [f for f in found if min(f[1:]) <= 0] == []
+    assert firefox.errors == []
+
+
+@pytest.mark.parametrize("name", [n for n in NOTEBOOK_PAGES if n not in APPENDICES])
+def test_a_slider_moves_in_firefox(firefox: Firefox, address: str, name: str) -> None:
+    """By the keyboard: its value, what it says and its picture change."""
+    firefox.open(address + name)
+    firefox.evaluate(f"{DIAL}.focus()")
+    before = firefox.evaluate(STATE)
+    at_the_end = firefox.evaluate(f"{DIAL}.value === {DIAL}.max")
+    firefox.press(ARROW_LEFT if at_the_end else ARROW_RIGHT)
+    assert all(a != b for a, b in zip(before, firefox.evaluate(STATE), strict=True))
