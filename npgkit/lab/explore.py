@@ -23,8 +23,8 @@ def explore(
     """Display the figures `draw(**values)` under one or two sliders that choose among them.
 
     In a notebook the sliders and the first frame appear at once; the other frames follow while the
-    cell runs. Where the cell is run in a page of the book, frames are drawn when they are asked for,
-    and a slider over numbers that rise or fall has every value between them.
+    cell runs. Where the cell is run in a page of the book, frames are drawn when they are asked
+    for, and a slider over numbers that rise or fall has every value between them.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Pictures in a notebook, with IPython and ipywidgets.
 
 The sliders are ordinary ipywidgets: a `SelectionSlider` (for names a `Dropdown`) linked in the
-browser (`jslink`) to a `Stack` of frames, or two sliders to a stack of stacks. So the same cell works in a notebook and
-on a static page, with the mouse, by touch and with the arrow keys.
+browser (`jslink`) to a `Stack` of frames, or two sliders to a stack of stacks. So the same cell
+works in a notebook and on a static page, with the mouse, by touch and with the arrow keys.
 
 ipywidgets gives the handle of a slider no name and reads out the position instead of the value. A
 few lines of JavaScript beside the sliders mend that in the notebook; a page has native sliders.

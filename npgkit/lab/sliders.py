@@ -87,7 +87,8 @@ class Sliders:
         ranges = "; ".join(
             f"{dial.label}: {', '.join(dial.readouts)}"
             if dial.is_choice
-            else f"{dial.label}, {len(dial.values)} values from {dial.readouts[0]} to {dial.readouts[-1]}"
+            else f"{dial.label}, {len(dial.values)} values "
+            f"from {dial.readouts[0]} to {dial.readouts[-1]}"
             for dial in self.dials
         )
         return f"Slider figure: {ranges}"

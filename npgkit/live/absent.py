@@ -19,7 +19,7 @@ class SemLock:
 def provide() -> None:
     """Let `import _multiprocessing` succeed where it is missing: Gymnasium and tqdm import it."""
     try:
-        import _multiprocessing  # noqa: F401
+        import _multiprocessing  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
         module = ModuleType("_multiprocessing")
         module.__dict__.update(SemLock=SemLock, sem_unlink=lambda name: None)

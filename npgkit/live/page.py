@@ -7,7 +7,7 @@ import logging
 import sys
 import sysconfig
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Page:
 
 
 def be_quiet() -> None:
-    """Leave out what libraries say of their first start and of threads, which a page has none of."""
+    """Leave out what libraries say of their first start, and of threads, which a page lacks."""
     warnings.filterwarnings("ignore", message="tqdm:disabling monitor")
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 

@@ -73,7 +73,18 @@ def pip_download(requirements: Path, into: Path) -> None:
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--quiet"]
     for_any = ["--python-version", "3.12", "--disable-pip-version-check"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *for_any, "-r", requirements, "-d", into],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            *options,
+            *for_any,
+            "-r",
+            requirements,
+            "-d",
+            into,
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -84,7 +95,9 @@ def pip_download(requirements: Path, into: Path) -> None:
 
 def from_release(version: str, wanted: dict[str, str], into: Path) -> None:
     for name in wanted:
-        with urllib.request.urlopen(RELEASE.format(version=version, name=name), timeout=10) as answer:
+        with urllib.request.urlopen(
+            RELEASE.format(version=version, name=name), timeout=10
+        ) as answer:
             (into / name).write_bytes(answer.read())
 
 
@@ -112,7 +125,9 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
     """The lock's description of a wheel in Python alone."""
     with zipfile.ZipFile(path) as wheel:
         tops = {member.split("/")[0] for member in wheel.namelist()}
-    imports = sorted(top.removesuffix(".py") for top in tops if not top.endswith((".dist-info", ".data")))
+    imports = sorted(
+        top.removesuffix(".py") for top in tops if not top.endswith((".dist-info", ".data"))
+    )
     return {
         "name": name, "version": version, "file_name": path.name, "install_dir": "site",
         "sha256": sha256(path), "package_type": "package", "imports": imports,
@@ -148,7 +163,9 @@ def current() -> bool:
 
 def main() -> int:
     if not (PYODIDE / "pyodide-lock.json").is_file():
-        print("npm's packages are missing: run `python -m tools.site.vendor` first", file=sys.stderr)
+        print(
+            "npm's packages are missing: run `python -m tools.site.vendor` first", file=sys.stderr
+        )
         return 1
     if current():
         return 0

@@ -27,11 +27,12 @@ def bundle(into: Path) -> None:
     """Write the scripts, those that are imported by one another in one file."""
     esbuild = node.PACKAGES / "esbuild" / "bin" / "esbuild"
     entries = [str(SCRIPTS / name) for name in ("page.js", "editor.js")]
+    options = ["--bundle", "--minify", "--format=esm", "--splitting", "--log-level=error"]
     subprocess.run(
-        [*node.command("node"), esbuild, *entries, "--bundle", "--minify", "--format=esm", "--splitting",
-         f"--outdir={into}", "--log-level=error"],
-        check=True, env={**os.environ, "NODE_PATH": str(node.PACKAGES)},
-    )  # fmt: skip
+        [*node.command("node"), esbuild, *entries, *options, f"--outdir={into}"],
+        check=True,
+        env={**os.environ, "NODE_PATH": str(node.PACKAGES)},
+    )
     shutil.copy2(SCRIPTS / "worker.js", into)
 
 
@@ -45,7 +46,9 @@ def link(source: Path, target: Path) -> None:
 def add(site: Path) -> bool:
     """Put everything into the site; return False where there is no Python to put."""
     if not packages.current():
-        print("Python for the browser is missing: the pages' code will not run there", file=sys.stderr)
+        print(
+            "Python for the browser is missing: the pages' code will not run there", file=sys.stderr
+        )
         return False
     live = site / "_static" / "live"
     shutil.rmtree(live, ignore_errors=True)
@@ -66,7 +69,9 @@ def add(site: Path) -> bool:
         if "_static" not in page.parts:
             text = page.read_text("utf-8")
             text = text.replace("<html", "<html data-npg-live", 1)
-            page.write_text(text.replace("</head>", MARK.format(version=version) + "</head>", 1), "utf-8")
+            page.write_text(
+                text.replace("</head>", MARK.format(version=version) + "</head>", 1), "utf-8"
+            )
     return True
 
 

@@ -23,7 +23,10 @@ def wheel(path: Path, package: str) -> None:
     """Write the wheel at `path` again without the files that match `UNNEEDED[package]`."""
     unneeded = re.compile(UNNEEDED.get(package, r"(?!)"))
     fresh = path.with_suffix(".new")
-    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as kept:
+    with (
+        zipfile.ZipFile(path) as whole,
+        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as kept,
+    ):
         for name in whole.namelist():
             if unneeded.match(name) or name.endswith("/"):
                 continue

@@ -78,8 +78,8 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> str:
     height = len(frames) * _HEIGHT
     pause = f'<label class="{name}-pause"><input type="checkbox"/> Pause</label>'
     return (
-        f'{pause}<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(alt)}" style="{render.column(1.4 * _WIDTH)}" '
+        f'{pause}<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'role="img" aria-label="{escape(alt)}" style="{render.column(1.4 * _WIDTH)}" '
         f'font-family="sans-serif" font-size="12" fill="currentColor">'
         f"<style>{sheet}{''.join(motions)}</style>{''.join(body)}</svg>"
     )
