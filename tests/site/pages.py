@@ -35,6 +35,10 @@ def views(names: list[str], theme: str = "light", width: int = 1280) -> list[Vie
 PAGES = [html(name) for name in documents()]
 NOTEBOOK_PAGES = [html(name) for name in notebooks()]
 APPENDICES = ["book/ledger.html"]  # notebooks that are no chapters: they need no slider
+CHOICES = [
+    "book/12_in_practice.html"
+]  # its figures are chosen from lists, since tasks have no order
+WITH_SLIDERS = [name for name in NOTEBOOK_PAGES if name not in (*APPENDICES, *CHOICES)]
 # Made without a source of their own.
 MADE = ["search.html", "404.html"]
 

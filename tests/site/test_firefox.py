@@ -10,7 +10,7 @@ import pytest
 
 from tests.site.browser import unavailable
 from tests.site.firefox import Firefox
-from tests.site.pages import APPENDICES, NOTEBOOK_PAGES
+from tests.site.pages import NOTEBOOK_PAGES, WITH_SLIDERS
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -47,7 +47,7 @@ def test_firefox_sets_every_formula(firefox: Firefox, address: str, name: str) -
     assert firefox.errors == []
 
 
-@pytest.mark.parametrize("name", [n for n in NOTEBOOK_PAGES if n not in APPENDICES])
+@pytest.mark.parametrize("name", WITH_SLIDERS)
 def test_a_slider_moves_in_firefox(firefox: Firefox, address: str, name: str) -> None:
     """By the keyboard: its value, what it says and its picture change."""
     firefox.open(address + name)

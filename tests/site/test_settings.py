@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.site.pages import APPENDICES, NOTEBOOK_PAGES, PHONE, View
+from tests.site.pages import PHONE, WITH_SLIDERS, View
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
-CHAPTERS = [name for name in NOTEBOOK_PAGES if name not in APPENDICES]
 DIALS = "article .npg-dials input"
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", WITH_SLIDERS)
 def test_a_finger_drags_a_slider(visit: Any, name: str) -> None:
     """From end to end, and the picture is another one."""
     with visit(View(name, width=PHONE), has_touch=True, is_mobile=True) as seen:
@@ -40,7 +39,7 @@ def test_a_finger_drags_a_slider(visit: Any, name: str) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_slider_is_seen_in_forced_colours(visit: Any, theme: str) -> None:
     """Its track, beside the thumb, is drawn in another colour than the page."""
-    with visit(View(CHAPTERS[0], theme), forced_colors="active") as seen:
+    with visit(View(WITH_SLIDERS[0], theme), forced_colors="active") as seen:
         dial = seen.page.locator(DIALS).first
         dial.press("Home")
         picture = Image.open(io.BytesIO(dial.screenshot())).convert("RGB")
@@ -48,7 +47,7 @@ def test_a_slider_is_seen_in_forced_colours(visit: Any, theme: str) -> None:
         assert len(set(column)) > 1
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", WITH_SLIDERS)
 def test_nothing_moves_where_motion_is_reduced(visit: Any, name: str) -> None:
     with visit(View(name), reduced_motion="reduce") as seen:
         seen.page.mouse.wheel(0, 3000)
@@ -62,6 +61,6 @@ def test_nothing_moves_where_motion_is_reduced(visit: Any, name: str) -> None:
 
 def test_scrollbars_are_dark_on_a_dark_page(visit: Any) -> None:
     """Firefox would draw them white under every formula that is wider than the column."""
-    with visit(View(CHAPTERS[0], "dark")) as seen:
+    with visit(View(WITH_SLIDERS[0], "dark")) as seen:
         colours = "getComputedStyle(document.querySelector('article')).scrollbarColor"
         assert seen.page.evaluate(colours).endswith(" rgba(0, 0, 0, 0)")

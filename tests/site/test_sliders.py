@@ -36,8 +36,8 @@ def state(handle: Any) -> tuple[str | None, list[str], str | None]:
 
 
 def state_after(handle: Any, before: tuple[Any, ...]) -> tuple[str | None, list[str], str | None]:
-    """The state once all of it differs from `before`, or as it is after two seconds."""
-    end = time.monotonic() + 2
+    """The state once all of it differs from `before`, or as it is after ten seconds."""
+    end = time.monotonic() + 10
     while True:
         now = state(handle)
         if all(a != b for a, b in zip(now, before, strict=True)) or time.monotonic() > end:
