@@ -32,7 +32,11 @@ def wheel(path: Path, package: str) -> None:
                 continue
             data = whole.read(name)
             if name.endswith(".dist-info/RECORD"):
-                lines = [line for line in data.decode().splitlines() if not unneeded.match(line)]
+                lines = [
+                    line
+                    for line in data.decode().splitlines()
+                    if not unneeded.match(line.split(",")[0])
+                ]
                 data = ("\n".join(lines) + "\n").encode()
             kept.writestr(zipfile.ZipInfo(name, EARLIEST), data, zipfile.ZIP_DEFLATED, 9)
     fresh.replace(path)

@@ -90,6 +90,8 @@ export class Cell {
     const place = element("div", { className: "npg-editor highlight" });
     this.input.querySelector(".highlight").hidden = true;
     this.input.append(place);
+    // What is typed here is no shortcut of the page.
+    place.addEventListener("keydown", (event) => event.stopPropagation());
     this.editor = edit(place, {
       text: this.text, label: `Code of cell ${this.number}`, run,
       changed: (text) => {

@@ -48,7 +48,10 @@ const shows = {
     const label = cell.exercise?.id;
     if (ok && label) store.keepSolved(label);
   },
-  iteration: (row) => training?.iteration(row),
+  iteration: (row) => {
+    if (bar.dataset.state === "loading") state("running", "Training");
+    training?.iteration(row);
+  },
   track: ({ track }) => training?.track(track),
   broken: ({ text }) => state("error", `Python has stopped: ${text}. Run starts it again.`),
 };
@@ -103,7 +106,7 @@ export const stop = () => {
   session.stop();
 };
 export const train = (place) => {
-  training ??= trainer(place, session);
+  training ??= trainer(place, session, state);
   return training;
 };
 export const find = (box) => cells.find((cell) => cell.box === box);

@@ -103,7 +103,7 @@ class Pole {
 const control = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
 
 // Fill the place that a page has for training, and return what takes the worker's messages.
-export const trainer = (place, session) => {
+export const trainer = (place, session, say) => {
   const start = control("button", { type: "button", className: "npg-train-start" });
   const epsilon = control("input", {
     type: "range", id: "npg-train-epsilon", min: -3, max: -0.3, step: "any", value: Math.log10(0.02),
@@ -134,6 +134,7 @@ export const trainer = (place, session) => {
     training = false;
     start.textContent = "Train again";
     pole.rest();
+    say("ready", "Training has ended.");
     told.textContent += why;
     session.ask({ ask: "rest" });
   };
@@ -143,6 +144,7 @@ export const trainer = (place, session) => {
     fresh();
     told.textContent = "Starting Python. It is fetched once, about 15 MB.";
     try { await session.start(); } catch { end(" It could not be started."); return; }
+    say("running", "Training");
     begun = performance.now();
     seed += 1;
     session.ask({ ask: "train", seed, epsilon: radius(), lineSearch: search.checked });

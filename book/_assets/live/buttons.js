@@ -29,6 +29,13 @@
   all.addEventListener("click", async () => (await page()).runAll());
   halt.addEventListener("click", async () => (await page()).stop());
 
+  // The place for training has a button that fetches what it needs.
+  document.querySelectorAll(".npg-train").forEach((place) => {
+    const begin = button("npg-train-start", "Train TRPO here", "Fetches Python, about 15 MB, once");
+    begin.addEventListener("click", async () => (await page()).train(place).begin());
+    place.replaceChildren(begin);
+  });
+
   boxes.forEach((box) => {
     const tools = document.createElement("div");
     tools.className = "npg-cell-tools";
