@@ -85,9 +85,9 @@ def figures(env: BuildEnvironment, chapter: str, doctree: nodes.document) -> Ite
 
 def first_sentence(node: nodes.Element) -> Iterator[nodes.Node]:
     for child in node.children:
-        end = re.search(r"[.?!:](?=\s|$)", child) if isinstance(child, nodes.Text) else None
+        end = re.search(r"[.?!](?=\s|$)", child) if isinstance(child, nodes.Text) else None
         if end:
-            yield nodes.Text(f"{child[: end.start()]}{end[0].replace(':', '.')}")
+            yield nodes.Text(child[: end.end()])
             return
         yield child.deepcopy()
 
@@ -96,8 +96,9 @@ def exercises(env: BuildEnvironment, chapter: str, doctree: nodes.document) -> I
     for box in boxes_of(doctree):
         if not box.get("realtype"):
             name = named("Exercise", number_of(env, chapter, "exercise", box["label"]))
-            kind = nodes.Text(kind_of(box))
-            yield box["label"], name, [nodes.Text(" "), *title_of(env, box), nodes.Text(". "), kind]
+            title, kind = title_of(env, box), nodes.Text(kind_of(box))
+            stop = nodes.Text(" " if title[-1].astext().endswith("?") else ". ")
+            yield box["label"], name, [nodes.Text(" "), *title, stop, kind]
 
 
 def kind_of(exercise: nodes.Element) -> str:

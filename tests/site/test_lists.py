@@ -86,6 +86,14 @@ def test_the_list_marks_the_figures_that_move(site: Path) -> None:
     assert (site / "book" / "lists.html").read_text("utf-8").count("npg-slider-mark") == moving
 
 
+def test_what_the_lists_say_of_an_entry_is_a_sentence(site: Path) -> None:
+    """A figure has the first sentence of its caption; a title's own mark ends it."""
+    page = (site / "book" / "lists.html").read_text("utf-8")
+    said = [re.sub(r"<[^>]*>", "", line) for line in re.findall(r"</a>(.*?)</li>", page, re.DOTALL)]
+    assert len(said) > 150
+    assert [line for line in said if "?." in line or line.strip() in ("Left.", "Right.")] == []
+
+
 @pytest.mark.parametrize(
     "address", ["book/lists.html", "book/equations.html", "book/glossary.html"]
 )

@@ -118,6 +118,7 @@ def print_book(browser: Browser, address: str, path: Path) -> int:
         title, subtitle.capitalize(), authors, f"Version {known['version']}",
         "Text and figures: CC BY 4.0. Code: BSD 3-Clause.",
         "Code that is folded away on the book's pages is left out here; the notebooks have it.",
+        "A slider is shown by some of its frames, with the values under each.",
     ]  # fmt: skip
     page = opened(browser, f"{address}{documents()[0]}.html")
     page.evaluate(GATHER, {"documents": documents(), "lines": lines})

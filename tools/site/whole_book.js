@@ -51,7 +51,7 @@ async ({ documents, lines }) => {
     const title = words(article.querySelector("h1"));
     header(article.id, title);
     contents.append(entry(article.id, title, true));
-    for (const section of article.querySelectorAll("h2")) {
+    for (const section of article.querySelectorAll("section > h2")) {
       contents.append(entry(section.parentElement.id, words(section), false));
     }
     if (article.querySelector("details.npg-solution")) {

@@ -1,11 +1,12 @@
 // On paper, from the browser or as a PDF: the light theme whatever the screen shows, a strip of
-// frames for each slider, nothing folded, and the solutions after the text.
+// frames for each slider, nothing folded, no feedback on what is left open, and the solutions
+// after the text.
 (() => {
   "use strict";
   const undo = [];
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const add = (parent, child) => {
-    parent.append(child);
+  const add = (parent, child, where = "append") => {
+    parent[where](child);
     undo.push(() => child.remove());
     return child;
   };
@@ -17,7 +18,8 @@
   };
 
   // Frames side by side as far as what is written in them stays readable: four in two columns,
-  // three in one or three. Two sliders show their corners.
+  // three in one or three. Two sliders show their corners. A strip stands before the frame on the
+  // screen: that may be one of its own, and of two clip paths with one name the first counts.
   const strip = (box) => {
     const { readouts, frames } = JSON.parse(box.querySelector("script").textContent);
     const dials = Array.from(box.querySelectorAll("input, select"));
@@ -67,8 +69,11 @@
     const title = JSON.stringify(document.title);
     add(document.head, make("style", { textContent: `@page { @top-left { content: ${title} } }` }));
     set(document.documentElement, "data-theme", "light");
-    document.querySelectorAll(".npg-explore").forEach((box) => add(box, strip(box)));
+    document.querySelectorAll(".npg-explore").forEach((box) => add(box, strip(box), "prepend"));
     document.querySelectorAll("article.bd-article").forEach(gatherSolutions);
+    document.querySelectorAll("article .cell_output").forEach((output) => {
+      if (/^(\s*\[open\] .* not answered yet\.)+\s*$/.test(output.textContent)) set(output, "hidden", "");
+    });
     document.querySelectorAll("article details").forEach((fold) => set(fold, "open", ""));
   });
   addEventListener("afterprint", () => {
