@@ -46,6 +46,11 @@ _MENDED = [
     ("<mo>⊗</mo>", '<mo largeop="false">⊗</mo>'),
     (r'<menclose notation="top" class="tml-overline">(.*?)</menclose>',
      r'<mover><mrow>\1</mrow><mo stretchy="true">‾</mo></mover>'),
+    # The space that TeX sets before a growing bracket, and authors take back, is not there.
+    (r'<mrow style="margin-left:-0.1667em;"></mrow>(?=(?:<mrow>)?<mo fence="true")', ""),
+    # An exponent stands beside its letter, not above the hat that the letter wears.
+    (r"(<msup>|<msubsup>)(<mover><mi>.</mi><mo[^>]*>[ˆ~˙‾]</mo></mover>)",
+     r'\1<mpadded height="0.7em">\2</mpadded>'),
     # A thin space parts a function from what stands before it; after it Firefox sets one itself.
     (r"(?<=\)</mo></mrow>|.</mi></msub>)((?:<mrow>)?<mi>\w\w+</mi><mo>\u2061)", rf"{_THIN}\1"),
     (rf"(?<=\u2061</mo>){_THIN}", _THIN.replace(" ", ' class="npg-thin" ')),
@@ -135,7 +140,8 @@ class KeepPunctuation(SphinxPostTransform):
                 found = pattern.search(text) if isinstance(text, nodes.Text) else None
                 if found and isinstance(text, nodes.Text):
                     rest = text[: found.start()] if place == 0 else text[found.end() :]
-                    parent.replace(text, nodes.Text(rest))
+                    # By its place: of two equal texts `replace` would take the first.
+                    parent[at + 2 * place - 1] = nodes.Text(rest)
                     piece.insert(place * len(piece), nodes.Text(found[0]))
             if len(piece) > 1:
                 parent.replace(math, nodes.inline("", "", *piece, classes=["npg-unbroken"]))

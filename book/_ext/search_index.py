@@ -6,10 +6,12 @@ Written as ``_static/search-index.json``, which ``search.js`` fetches when the s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contents import boxes_of, chapter_title, title_of
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -26,7 +28,7 @@ def words_of(node: nodes.Node, *, within_sections: bool = False) -> Iterator[str
             yield str(child)
         elif isinstance(child, nodes.section) and not within_sections:
             continue
-        elif isinstance(child, pending_xref) and not child.get("refexplicit"):
+        elif isinstance(child, pending_xref) and not _has_words(child):
             continue  # its text is still the name of a label
         elif isinstance(child, nodes.math):
             yield "…"
@@ -34,38 +36,32 @@ def words_of(node: nodes.Node, *, within_sections: bool = False) -> Iterator[str
             yield from words_of(child, within_sections=within_sections)
 
 
-def plain(title: nodes.Node) -> str:
+def _has_words(reference: pending_xref) -> bool:
+    return reference["reftype"] == "term" or bool(reference.get("refexplicit"))
+
+
+def plain(title: str) -> str:
     """A title's words; of a formula, its letters."""
-    return " ".join(title.astext().replace("\\", "").replace("$", "").split())
+    return " ".join(title.replace("\\", "").replace("$", "").split())
+
+
+def entry(title: str, place: str, address: str, words: Iterator[str]) -> dict[str, str]:
+    text = re.sub(r"\s+([,.;:!?)]|$)", r"\1", " ".join(" ".join(words).split()))
+    return {"title": title, "chapter": place, "url": address, "text": text}
 
 
 def entries(env: BuildEnvironment, docname: str) -> Iterator[dict[str, str]]:
     doctree = env.get_doctree(docname)
-    chapter = plain(env.titles[docname])
-    number = ".".join(map(str, env.toc_secnumbers.get(docname, {}).get("", ())))
-    place = f"{number}. {chapter}" if number else chapter
-    sections = list(doctree.findall(nodes.section))
-    for section in sections:
-        anchor = "" if section is sections[0] else f"#{section['ids'][0]}"
-        title = section.next_node(nodes.title)
-        if title is None:
-            continue
-        yield {
-            "title": plain(title),
-            "chapter": place,
-            "url": f"{docname}.html{anchor}",
-            "text": " ".join(" ".join(words_of(section)).split()),
-        }
-    for box in doctree.findall(nodes.Element):
-        if box.get("realtype") or box.tagname in ("exercise_node", "exercise_enumerable_node"):
-            title = box.next_node(nodes.title)
-            if title is not None and box.get("label"):
-                yield {
-                    "title": plain(title).removeprefix("Exercise").strip("() "),
-                    "chapter": f"{place}, {box.get('realtype', 'exercise')}",
-                    "url": f"{docname}.html#{box['label']}",
-                    "text": " ".join(" ".join(words_of(box, within_sections=True)).split()),
-                }
+    place, page = plain(chapter_title(env, docname)), f"{docname}.html"
+    for number, section in enumerate(doctree.findall(nodes.section)):
+        if title := section.next_node(nodes.title):
+            address = f"{page}#{section['ids'][0]}" if number else page
+            yield entry(plain(title.astext()), place, address, words_of(section))
+    for box in boxes_of(doctree):
+        if name := "".join(part.astext() for part in title_of(env, box)):
+            kind = f"{place}, {box.get('realtype', 'exercise')}"
+            words = words_of(box, within_sections=True)
+            yield entry(plain(name), kind, f"{page}#{box['label']}", words)
 
 
 def write_index(app: Sphinx, error: Exception | None) -> None:

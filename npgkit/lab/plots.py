@@ -84,7 +84,7 @@ def figure(width: float = 5.0, height: float = 3.4, columns: int = 1) -> tuple[F
     shift. The figure is not registered with pyplot and need not be closed.
     """
     fig = Figure(figsize=(width, height))
-    left, right, bottom, top, gap = 0.8, 0.15, 0.55, 0.3, 0.8  # inches
+    left, right, bottom, top, gap = 0.9, 0.15, 0.55, 0.3, 0.8  # inches
     panel = (width - left - right - (columns - 1) * gap) / columns
     fig.subplots_adjust(
         left / width, bottom / height, 1 - right / width, 1 - top / height, gap / panel

@@ -96,8 +96,8 @@ def stored(directory: Path, name: str, seed: int, config: dict[str, Any]) -> Res
     other = _other(content, config)
     if other:
         raise ValueError(
-            f"{path} is of another configuration than configs[{name!r}]: {other}; "
-            "give this one another name or another directory"
+            f"{path} holds {name!r} with other settings: {other}; "
+            "give these another name or another directory"
         )
     if (found.name, found.seed) != (name, seed):
         raise checkpoint.CheckpointError(

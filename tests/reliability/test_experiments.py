@@ -252,7 +252,7 @@ def test_a_result_of_another_configuration_is_refused_first(counted, tmp_path):
     """A result of another configuration is refused before anything is run."""
     run_experiment({"pole": POLE}, [0], directory=tmp_path)
     counted.clear()
-    with pytest.raises(ValueError, match=r"is of another configuration than configs\['pole'\]"):
+    with pytest.raises(ValueError, match="holds 'pole' with other settings"):
         run_experiment({"pole": {**POLE, "epsilon": 0.5}}, [1, 0], directory=tmp_path)
     assert counted == []
 
@@ -573,7 +573,7 @@ def test_a_result_under_other_defaults_is_another(tmp_path, monkeypatch):
     monkeypatch.setitem(settings.PER_KIND, "Box", {"gamma": 0.5})
     run_experiment({"pole": POLE}, [0], directory=tmp_path)
     monkeypatch.setitem(settings.PER_KIND, "Discrete", {"gamma": 0.5})
-    with pytest.raises(ValueError, match=r"of another configuration.*: gamma is 0.99, not 0.5"):
+    with pytest.raises(ValueError, match=r"with other settings: gamma is 0\.99, not 0\.5"):
         run_experiment({"pole": POLE}, [0], directory=tmp_path)
 
 

@@ -94,10 +94,13 @@ def test_the_film_can_be_paused_and_respects_the_reader(visit: Any, motion: str)
         assert seen.page.evaluate(RUNNING) > 0
 
 
-def test_what_scrolls_fades_out_at_its_edge(visit: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "formula"), [(CHAPTER, ".npg-formula"), ("book/cheat_sheet.html", ".npg-cheat .math")]
+)
+def test_what_scrolls_fades_out_at_its_edge(visit: Any, name: str, formula: str) -> None:
     """A formula that is wider than a telephone shows that it goes on, and its end can be read."""
-    with visit(View(CHAPTER, width=PHONE)) as seen:
-        wide = seen.page.locator("article .npg-formula[role=group]")
+    with visit(View(name, width=PHONE)) as seen:
+        wide = seen.page.locator(f"article {formula}[role=group]")
         assert wide.count() > 0
         assert "gradient" in wide.first.evaluate("e => getComputedStyle(e).maskImage")
         end = """e => { e.scrollLeft = e.scrollWidth;

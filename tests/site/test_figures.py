@@ -16,17 +16,22 @@ LEAST = 9.0  # pixels
 LEAST_INDEX = 0.7 * LEAST  # of an index or an exponent, beside its letter
 
 # Every picture, with each frame of a slider in the place of its first: its name, its viewBox and
-# its texts, each with its letters, its place, and in pixels its largest and smallest type.
+# its texts, each with its letters, its place, and in pixels its largest and smallest type and by
+# how much it leaves the picture.
 PICTURES = """() => {
   const read = (svg, name) => {
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    const edge = svg.getBoundingClientRect();
     const size = e => parseFloat(getComputedStyle(e).fontSize) * scale;
     const texts = Array.from(svg.querySelectorAll('text')).filter(t => t.textContent.trim())
       .map(t => {
         const parts = Array.from(t.querySelectorAll('tspan'));
         const sizes = (parts.length ? parts : [t]).map(size);
         const at = ['x', 'y', 'transform'].map(a => t.getAttribute(a)).join(' ');
-        return { letters: t.textContent.trim(), at,
+        const is = t.getBoundingClientRect();
+        const beyond = Math.max(edge.left - is.left, is.right - edge.right,
+                                edge.top - is.top, is.bottom - edge.bottom);
+        return { letters: t.textContent.trim(), at, beyond,
                  largest: Math.max(...sizes), smallest: Math.min(...sizes) };
       });
     return { name, box: svg.getAttribute('viewBox'), texts };
@@ -43,6 +48,8 @@ PICTURES = """() => {
   });
   return { stills, sliders };
 }"""
+
+ABOVE_LETTERS = 2.0  # pixels of a line of text that no letter reaches
 
 # Numbers that a slider is there to move, or axes that belong to what it chooses.
 MOVING = {
@@ -77,6 +84,20 @@ def test_type_in_figures_is_legible_on_a_phone(seen: Visit) -> None:
         if text["largest"] < LEAST or text["smallest"] < LEAST_INDEX
     }
     assert small == set()
+
+
+@pytest.mark.parametrize("seen", views(NOTEBOOK_PAGES), ids=str, indirect=True)
+def test_no_word_of_a_figure_is_cut_at_its_edge(seen: Visit) -> None:
+    """Every text of every figure and frame lies within its picture."""
+    found = pictures(seen)
+    cut = {
+        (picture["name"], text["letters"], round(text["beyond"], 1))
+        for frames in found["stills"] + found["sliders"]
+        for picture in frames
+        for text in picture["texts"]
+        if text["beyond"] > ABOVE_LETTERS
+    }
+    assert cut == set()
 
 
 @pytest.mark.parametrize("seen", views(NOTEBOOK_PAGES), ids=str, indirect=True)

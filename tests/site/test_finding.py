@@ -104,6 +104,18 @@ def test_back_leads_to_where_one_was(chapter: Visit, way: str) -> None:
     assert page.url.endswith(CHAPTER)
 
 
+@pytest.mark.parametrize("width", [1280, PHONE])
+def test_back_covers_nothing_of_the_text(visit: Any, width: int) -> None:
+    """The button stands in the bar above the text, beside the other buttons."""
+    with visit(View(CHAPTER, width=width)) as seen:
+        seen.page.locator(THEOREM).first.click()
+        back = seen.page.locator(".bd-header-article .npg-back").bounding_box()
+        bar = seen.page.locator(".bd-header-article").bounding_box()
+        others = seen.page.locator(".header-article-items__end").bounding_box()
+        assert back["y"] + back["height"] <= bar["y"] + bar["height"]
+        assert back["x"] + back["width"] <= others["x"]
+
+
 def test_back_counts_the_references_that_were_followed(chapter: Visit) -> None:
     """Two references take two steps back, and the browser's Forward counts the other way."""
     page = chapter.page

@@ -8,10 +8,12 @@ from typing import Any
 
 import mathml
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from fontTools.ttLib import TTFont
 
 from tests.site.browser import Visit, unfold
-from tests.site.pages import NOTEBOOK_PAGES, View, views
+from tests.site.pages import NOTEBOOK_PAGES, PHONE, View, views
 
 pytestmark = [pytest.mark.site]
 browser = pytest.mark.browser
@@ -45,6 +47,37 @@ def test_a_screen_reader_is_told_of_every_formula(seen: Visit) -> None:
 @pytest.mark.parametrize("seen", views(NOTEBOOK_PAGES), ids=str, indirect=True)
 def test_no_root_leaves_a_gap_after_it(seen: Visit) -> None:
     assert seen.page.evaluate(GAPS) == 0
+
+
+# The lines of the text that begin with a mark that belongs to the formula before it.
+ALONE = """() => {
+  const lines = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  const found = [];
+  for (let text; (text = lines.nextNode());) {
+    const line = text.parentElement.closest('p, li, td, dd');
+    const formula = text.previousSibling?.matches?.('.math');
+    if (!line || !formula || !/^[.,;:!?)\\]]/.test(text.data)) continue;
+    range.setStart(text, 0);
+    range.setEnd(text, 1);
+    const [mark] = range.getClientRects();
+    const inside = parseFloat(getComputedStyle(line).paddingLeft);
+    if (mark && mark.left - line.getBoundingClientRect().left - inside < 3) {
+      found.push(line.textContent.trim().slice(0, 60));
+    }
+  }
+  return found;
+}"""
+
+
+@browser
+@pytest.mark.parametrize(
+    "seen", views(NOTEBOOK_PAGES) + views(NOTEBOOK_PAGES, width=PHONE), ids=str, indirect=True
+)
+def test_no_line_begins_with_the_mark_after_a_formula(seen: Visit) -> None:
+    """A full stop stays with its formula, also where a long one scrolls on a telephone."""
+    unfold(seen.page)
+    assert seen.page.evaluate(ALONE) == []
 
 
 SELECT = """([from, to]) => {
@@ -90,11 +123,26 @@ THIN = '<mspace width="0.1667em"></mspace>'
         (r"\overline{\mathrm{KL}}", ["<mover>", '<mo stretchy="true">‾</mo>']),
         (r"(1-u) \log x", [f"{THIN}<mrow><mi>log</mi>"]),
         (r"\nabla_\theta \log \pi", [f"{THIN}<mrow><mi>log</mi>"]),
+        (r"\mathrm{KL}\!\left(p\right)", ['KL</mi></mpadded><mrow><mo fence="true"']),
+        (r"\hat F^{-1}", ['<msup><mpadded height="0.7em"><mover><mi>F<']),
+        (r"\hat A_t^{(n)}", ['<msubsup><mpadded height="0.7em"><mover><mi>A<']),
     ],
 )
 def test_what_browsers_set_otherwise_is_mended(formula: Any, tex: str, has: list[str]) -> None:
     made = formula(tex, True)
     assert [part for part in has if part not in made] == []
+
+
+def test_a_formula_takes_the_punctuation_that_is_its_own() -> None:
+    """Of several equal pieces of text between formulas, each formula takes that after itself."""
+    paragraph = nodes.paragraph("", "Text", nodes.reference("", "R"), nodes.Text(", "))
+    for letter in "ab":
+        paragraph += [nodes.math("", letter), nodes.Text(", ")]
+    document = new_document("page")
+    document += paragraph
+    mathml.KeepPunctuation(document).run()
+    assert paragraph.astext() == "TextR, a, b, "
+    assert [piece.astext() for piece in paragraph.findall(nodes.inline)] == ["a,", "b,"]
 
 
 def test_brackets_grow_no_wider_than_they_were_drawn(site: Path) -> None:

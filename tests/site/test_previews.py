@@ -85,6 +85,24 @@ def test_a_letter_of_two_meanings_is_not_explained(site: Path) -> None:
         assert ("symbol-lambda" in links) is explained
 
 
+@pytest.mark.parametrize(
+    ("name", "letter"),
+    [
+        ("08_conjugate_gradient", "a"),
+        ("08_conjugate_gradient", r"\rho"),
+        ("11_noise", "a"),
+    ],
+)
+def test_a_letter_with_a_meaning_of_its_chapter_is_no_link(
+    site: Path, name: str, letter: str
+) -> None:
+    """What the chapter means by it is not what the notation says of it elsewhere."""
+    text = (site / "book" / f"{name}.html").read_text("utf-8")
+    links = re.findall(r'class="npg-symbol[^"]*".*?<annotation[^>]*>([^<]*)<', text)
+    assert len(links) >= 5
+    assert letter not in links
+
+
 def test_proofs_and_exercises_keep_their_own_letters(chapter: Visit) -> None:
     """No letter of a proof, an exercise or a solution is explained by the notation."""
     assert chapter.page.locator("article .npg-symbol").count() > 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -61,6 +63,13 @@ def results(seen: Visit, query: str) -> list[str]:
 @pytest.mark.parametrize("query", ANSWERS)
 def test_a_students_query_finds_its_answer_first(search: Visit, query: str) -> None:
     assert ANSWERS[query] in results(search, query)[0]
+
+
+def test_the_words_of_a_term_are_searched(site: Path) -> None:
+    """A link to the glossary is text like any other, and punctuation follows it at once."""
+    index = json.loads((site / "_static" / "search-index.json").read_text("utf-8"))
+    [chapter] = [entry for entry in index if entry["url"] == "book/05_natural_gradient.html"]
+    assert "this one gains most in the linear model. Stretch" in chapter["text"]
 
 
 def test_a_misspelt_word_is_found_all_the_same(search: Visit) -> None:

@@ -544,7 +544,9 @@ def test_more_seeds_add_to_those_that_are_there(tmp_path, capsys, monkeypatch):
 def test_compare_of_other_settings_in_the_same_place_is_refused(tmp_path, capsys):
     assert compare_poles(tmp_path, "--seeds", "1") == 0
     assert compare_poles(tmp_path, "--seeds", "1", "--set", "lam=0.5") == 1
-    assert "is of another configuration" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "with other settings: lam is 0.95, not 0.5" in told
+    assert "another directory" in told and "configs[" not in told
 
 
 def test_a_failed_run_is_named_and_the_others_are_shown(tmp_path, capsys, monkeypatch):

@@ -12,7 +12,7 @@
   button.title = "Back to where the link was (Alt+Left)";
   button.addEventListener("click", () => history.back());
   const show = () => {
-    if (depth) document.querySelector("main").append(button);
+    if (depth) document.querySelector(".header-article-items__start").append(button);
     else button.remove();
   };
   document.addEventListener("click", (event) => {

@@ -37,7 +37,7 @@ def two_papers(
     width, height, side = 6.4, 3.65, 2.6  # inches, as in `plots.two_spaces`
     fig = Figure(figsize=(width, height))
     of_phi, of_theta = (
-        fig.add_axes((x / width, 0.5 / height, side / width, side / height)) for x in (0.5, 3.7)
+        fig.add_axes((x / width, 0.5 / height, side / width, side / height)) for x in (0.58, 3.7)
     )
     of_phi.set_title("the paper of φ", y=1.0)
     of_phi.set_xlabel(r"$\phi_1$")
