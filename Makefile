@@ -21,6 +21,8 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 
 help:
 	@echo "make serve      read the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
+	@echo "make live       serve it with a Python of its own: every code cell runs in the page"
+	@echo "make wheel      build npgkit's wheel, with the book's data, in _build/wheel"
 	@echo "make book       build it into _build/html, executing every notebook"
 	@echo "make pdf        print it: the whole book and each page as a PDF in _build/html (needs Chromium)"
 	@echo "make lab        open the notebooks in JupyterLab"
@@ -47,6 +49,15 @@ setup: $(READY)
 book: $(READY)
 	@$(PY) -m tools.site.vendor
 	@$(PY) -m tools.site.build
+
+live: book
+	@$(PY) -m tools.live.packages
+	@$(PY) -m tools.live.site
+	@$(PY) -m tools.site.policy
+	@$(PY) -m tools.site.serve --port $(PORT)
+
+wheel: $(READY)
+	@$(PY) -m tools.live.wheel
 
 # The pages' download buttons have the PDFs until the book is built anew.
 pdf: book

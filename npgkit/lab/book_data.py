@@ -50,3 +50,4 @@ def _folders() -> Iterator[Path]:
     yield here / "data"
     for folder in dict.fromkeys([here, *here.parents, checkout]):
         yield folder / "book" / "data"
+    yield Path(__file__).with_name("data")  # in a wheel

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from npgkit.lab import place
 from npgkit.lab.drawing import render, style
 from npgkit.lab.drawing.policy_pictures import (
     Ball,
@@ -62,20 +62,6 @@ __all__ = [
 style.apply()
 
 
-class Still:
-    """A finished picture as SVG, with its description in words."""
-
-    def __init__(self, fig: Figure, alt: str) -> None:
-        self.alt = render.checked_alt(alt)
-        self.svg = render.svg(fig, alt)
-
-    def __repr__(self) -> str:
-        return f"Figure: {self.alt}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return render.bundle(self.svg, repr(self))
-
-
 def show(fig: Figure, alt: str) -> None:
     """Display `fig`; `alt` says in words what it shows.
 
@@ -86,7 +72,8 @@ def show(fig: Figure, alt: str) -> None:
     ValueError
         If `fig` is not a Matplotlib figure or `alt` is empty.
     """
-    display(Still(fig, alt))
+    words = f"Figure: {render.checked_alt(alt)}"
+    place.current().picture(render.svg(fig, alt), words)
 
 
 def figure(width: float = 5.0, height: float = 3.4, columns: int = 1) -> tuple[Figure, Any]:

@@ -6,9 +6,9 @@ import pytest
 from ipywidgets.widgets.widget import _instances as all_widgets
 from matplotlib.figure import Figure
 
-from npgkit.lab import explore as module
-from npgkit.lab import plots
-from npgkit.lab.explore import Explorer, explore
+from npgkit.lab import notebook, plots
+from npgkit.lab.explore import explore
+from npgkit.lab.notebook import Explorer
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def shown(monkeypatch):
     def display(explorer):
         seen.append((explorer, {k: f.value for k, f in frames_of(explorer).items()}))
 
-    monkeypatch.setattr(module, "display", display)
+    monkeypatch.setattr(notebook, "display", display)
     return seen
 
 

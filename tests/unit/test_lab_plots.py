@@ -222,8 +222,7 @@ def test_a_figure_without_description_is_refused(fig, alt, message):
 def test_show_stores_a_text_without_an_address(capsys):
     plots.show(scene(), alt="Two panels,\n side by side.")
     assert capsys.readouterr().out == "Figure: Two panels, side by side.\n"
-    still = plots.Still(scene(), "Two panels.")
-    shown = still._repr_mimebundle_()
+    shown = render.bundle(render.svg(scene(), "Two panels."), "Figure: Two panels.")
     assert shown["text/plain"] == "Figure: Two panels."
     assert shown["text/html"].startswith('<div class="npg-drawing"><svg ')
 
@@ -231,7 +230,7 @@ def test_show_stores_a_text_without_an_address(capsys):
 def test_two_stills_over_one_backdrop_share_no_ids():
     """An id is used once on a page, and what refers to it is in the same drawing."""
     landscape = plots.Landscape(hill)
-    both = [plots.Still(scene(radius, landscape), "x")._repr_mimebundle_() for radius in (0.1, 0.2)]
+    both = [render.bundle(render.svg(scene(radius, landscape), "x"), "x") for radius in (0.1, 0.2)]
     first, second = (set(re.findall(r'\bid="([^"]+)"', shown["text/html"])) for shown in both)
     assert first and second and not first & second
     for ids, shown in zip((first, second), both, strict=True):

@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from IPython.display import display
 from numpy.typing import ArrayLike
 
+from npgkit.lab import place
 from npgkit.lab.drawing import render, style
 from npgkit.validation import as_scalar
 
@@ -26,27 +26,14 @@ _MOVING = "screen and (prefers-reduced-motion:no-preference)"
 _EVERY = 4  # rows of a track from one frame to the next; between frames the motion is linear
 
 
-class Film:
-    """An animated SVG with a box that stops it, and what it shows in words."""
-
-    def __init__(self, svg: str, name: str, alt: str) -> None:
-        self.svg, self.alt = svg, alt
-        self.pause = f'<label class="{name}-pause"><input type="checkbox"/> Pause</label>'
-
-    def __repr__(self) -> str:
-        return f"Film: {self.alt}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return render.bundle(self.pause + self.svg, repr(self))
-
-
 def show(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> None:
     """Display the film that `poles` makes; the stored text of the cell is its description."""
-    display(poles(tracks, seconds=seconds, alt=alt))
+    words = f"Film: {render.checked_alt(alt)}"
+    place.current().picture(poles(tracks, seconds=seconds, alt=alt), words)
 
 
-def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> Film:
-    """Return a film of one cart-pole for each track, one below the other.
+def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> str:
+    """Return, as HTML, a film of one cart-pole for each track, one below the other.
 
     Parameters
     ----------
@@ -89,13 +76,12 @@ def poles(tracks: Mapping[str, ArrayLike], *, seconds: float, alt: str) -> Film:
     moves.append(f".{name}-pause:has(:checked)+svg *{{animation-play-state:paused}}")
     sheet = f".{name}-pause{{display:none}}@media {_MOVING}{{{''.join(moves)}}}"
     height = len(frames) * _HEIGHT
-    return Film(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(alt)}" style="{render.column(1.4 * _WIDTH)}" '
+    pause = f'<label class="{name}-pause"><input type="checkbox"/> Pause</label>'
+    return (
+        f'{pause}<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'role="img" aria-label="{escape(alt)}" style="{render.column(1.4 * _WIDTH)}" '
         f'font-family="sans-serif" font-size="12" fill="currentColor">'
-        f"<style>{sheet}{''.join(motions)}</style>{''.join(body)}</svg>",
-        name,
-        alt,
+        f"<style>{sheet}{''.join(motions)}</style>{''.join(body)}</svg>"
     )
 
 

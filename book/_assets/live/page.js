@@ -1,0 +1,113 @@
+// Run, edit, reset and stop the code of this page. Loaded when a reader first asks for it.
+import { cells } from "./cells.js";
+import { sliders } from "./live_sliders.js";
+import { Session } from "./session.js";
+import * as store from "./store.js";
+import { trainer } from "./train.js";
+
+const session = new Session();
+const bar = document.querySelector("#npg-live");
+const status = bar.querySelector("[role=status]");
+const meter = bar.querySelector("progress");
+const figures = new Map();
+const queue = [];
+let running = null;
+let training = null;
+
+const state = (name, text) => {
+  bar.dataset.state = name;
+  status.textContent = text;
+  meter.hidden = name !== "loading";
+  document.dispatchEvent(new CustomEvent("npg-state", { detail: { state: name, running } }));
+};
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+
+const shows = {
+  loading: ({ what, come, total }) => {
+    Object.assign(meter, { max: total, value: come });
+    const text = come < total
+      ? `Fetching ${what}: ${megabytes(come)} of ${megabytes(total)} MB` : `Starting ${what}`;
+    if (status.textContent !== text) state("loading", text);
+  },
+  stream: ({ text }, cell) => cell.print(text, "stream"),
+  result: ({ text }, cell) => cell.print(text, "result"),
+  error: ({ text }, cell) => cell.print(text, "error"),
+  picture: ({ html }, cell) => {
+    const box = document.createElement("div");
+    box.className = "npg-frame";
+    box.innerHTML = html;
+    cell.picture(box);
+  },
+  sliders: (message, cell) => {
+    const box = sliders(message, (asked) => session.ask(asked));
+    figures.set(message.figure, box);
+    cell.picture(box);
+  },
+  frame: (message) => figures.get(message.figure)?.draw(message),
+  verdict: ({ ok }, cell) => {
+    const label = cell.exercise?.id;
+    if (ok && label) store.keepSolved(label);
+  },
+  iteration: (row) => {
+    if (bar.dataset.state === "loading") state("running", "Training");
+    training?.iteration(row);
+  },
+  track: ({ track }) => training?.track(track),
+  broken: ({ text }) => state("error", `Python has stopped: ${text}. Run starts it again.`),
+};
+session.addEventListener("message", ({ detail }) => {
+  const cell = detail.cell ? cells[Number(detail.cell) - 1] : running;
+  if (detail.kind === "error" && running === null) return; // of a frame: the last one stays
+  if (detail.kind === "loading" || running) state("running", status.textContent);
+  shows[detail.kind]?.(detail, cell);
+});
+
+// Run one cell after what stands above it and has not been run as it now reads.
+export const runTo = async (last, only = [last]) => {
+  if (running) return;
+  const above = cells.slice(0, last.number - 1).filter((cell) => cell.ran !== cell.text);
+  queue.splice(0, queue.length, ...above, ...only.filter((cell) => !above.includes(cell)));
+  const many = queue.length;
+  try {
+    running = queue[0];
+    state("loading", "Starting Python");
+    await session.start();
+    for (let k = 1; queue.length; k += 1) {
+      running = queue.shift();
+      const first = above.includes(running) ? " (what stands above runs first)" : "";
+      state("running", many > 1 ? `Running cell ${k} of ${many}${first}` : "Running");
+      const text = running.text;
+      running.clear();
+      const ok = await session.run(running.id, text);
+      running.settle();
+      running.ran = ok ? text : null;
+      if (!ok) {
+        const stopped = running;
+        running = null;
+        state("error", `Cell ${stopped.number} ended with an error${queue.length ? "; what follows was not run" : ""}.`);
+        if (queue.length) stopped.box.scrollIntoView({ block: "nearest" });
+        return;
+      }
+    }
+    running = null;
+    state("ready", many > 1 ? `Done: ${many} cells were run.` : "Done.");
+  } catch (error) {
+    running?.settle();
+    running = null;
+    queue.length = 0;
+    cells.forEach((cell) => { cell.ran = null; });
+    if (bar.dataset.state !== "error") state("idle", "Stopped. The next Run starts Python again, and what stands above first.");
+  }
+};
+export const run = (cell) => runTo(cell);
+export const runAll = () => runTo(cells.at(-1), cells);
+export const stop = () => {
+  training?.end();
+  session.stop();
+};
+export const train = (place) => {
+  training ??= trainer(place, session, state);
+  return training;
+};
+export const find = (box) => cells.find((cell) => cell.box === box);
+export { cells, session, store };

@@ -1,0 +1,92 @@
+// The page's Python. The first message starts it; then each message runs one cell, draws one frame
+// of a slider figure, or trains. What it shows it posts (npgkit/live/cells.py has the kinds).
+import { loadPyodide } from "./python/pyodide.mjs";
+
+const here = (name) => new URL(name, import.meta.url).href;
+const BEGINNING = ["pyodide.asm.wasm", "python_stdlib.zip"];
+
+// The bytes that have come of those that are waited for.
+const waiting = { sizes: {}, what: "", come: 0, total: 0 };
+const tell = () => {
+  const { what, come, total } = waiting;
+  postMessage({ kind: "loading", what, come, total });
+};
+const expect = (names, what) => {
+  waiting.what = what;
+  waiting.total += names.reduce((sum, name) => sum + (waiting.sizes[name] ?? 0), 0);
+  tell();
+};
+const nameOf = (address) => new URL(address, import.meta.url).pathname.split("/").pop();
+const plainFetch = self.fetch.bind(self);
+self.fetch = async (address, options) => {
+  const answer = await plainFetch(address, options);
+  if (!answer.ok || !answer.body || !(nameOf(address.url ?? address) in waiting.sizes)) return answer;
+  const count = new TransformStream({
+    transform(chunk, out) { waiting.come += chunk.byteLength; tell(); out.enqueue(chunk); },
+  });
+  const { status, headers } = answer;
+  return new Response(answer.body.pipeThrough(count), { status, headers });
+};
+
+// A package that an import in the middle of a cell waits for.
+const fetchNow = (name) => {
+  expect([name], name.split("-")[0]);
+  const request = new XMLHttpRequest();
+  request.open("GET", here(`python/${name}`), false);
+  request.responseType = "arraybuffer";
+  request.send();
+  if (request.status !== 200) throw new Error(`${name} could not be fetched (${request.status})`);
+  waiting.come += request.response.byteLength;
+  tell();
+  return new Uint8Array(request.response);
+};
+
+let page;
+const start = async (version) => {
+  const files = await (await plainFetch(here(`files.json?v=${version}`))).json();
+  waiting.sizes = files.sizes;
+  expect([...BEGINNING, files.numpy, files.npgkit], "Python");
+  const [python, wheel, lock] = await Promise.all([
+    loadPyodide({ indexURL: here("python/"), packages: ["numpy"] }),
+    fetch(here(`${files.npgkit}?v=${version}`)).then((answer) => answer.arrayBuffer()),
+    plainFetch(here("python/pyodide-lock.json")).then((answer) => answer.text()),
+  ]);
+  python.unpackArchive(wheel, "wheel");
+  const post = (message) => {
+    postMessage(message.toJs({ dict_converter: Object.fromEntries }));
+    message.destroy();
+  };
+  page = python.pyimport("npgkit.live.page").Page(post, fetchNow, lock);
+};
+
+const answers = {
+  start: async ({ version }) => { await start(version); postMessage({ kind: "ready" }); },
+  run: ({ cell, source }) => { postMessage({ kind: "done", cell, ok: page.run(cell, source) }); },
+  draw: ({ figure, request, position }) => { page.draw(figure, request, position); },
+};
+
+// Training goes on between messages, so that the radius can be moved and the rest can be had.
+let training = null;
+const train = async ({ seed, epsilon, lineSearch }) => {
+  const mine = page.train(seed, epsilon, lineSearch);
+  training = mine;
+  for (let k = 0; training === mine; k += 1) {
+    postMessage({ kind: "iteration", ...mine.step().toJs({ dict_converter: Object.fromEntries }) });
+    if (k % 4 === 0) postMessage({ kind: "track", track: mine.track().toJs() });
+    await new Promise((next) => { setTimeout(next); });
+  }
+};
+Object.assign(answers, {
+  train,
+  radius: ({ epsilon }) => training?.set_epsilon(epsilon),
+  rest: () => { training = null; },
+});
+
+onmessage = async ({ data }) => {
+  try {
+    await answers[data.ask](data);
+  } catch (error) {
+    // Python itself has stopped, for instance for want of memory: there is no going on.
+    postMessage({ kind: "broken", text: String(error.message ?? error) });
+  }
+};

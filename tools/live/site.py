@@ -1,0 +1,110 @@
+"""Give the built site what runs its code: Python, this checkout's npgkit, and the page's scripts.
+
+    python -m tools.live.site [SITE]
+
+Every page gets the buttons; all else is fetched when one is first pressed. Does nothing but say so
+where `tools.live.packages` could not fetch Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tools.live import packages, wheel
+from tools.site import node
+
+SCRIPTS = node.ROOT / "book" / "_assets" / "live"
+ENTRIES = ("buttons.js", "page.js", "editor.js", "live.css")
+HEAD = """<meta name="npg-live" content="{version}"/>
+  <link rel="stylesheet" href="{live}/live.css?v={version}"/>
+  <script defer src="{live}/buttons.js?v={version}"></script>
+"""
+EARLIER = re.compile(
+    re.escape(HEAD).replace(r"\{version\}", r"\w+").replace(r"\{live\}", r"[\w./]+")
+)
+
+
+def pages(site: Path) -> Iterator[Path]:
+    """The pages of a built site."""
+    for path in sorted(site.rglob("*.html")):
+        if "_static" not in path.relative_to(site).parts:
+            yield path
+
+
+def bundle(into: Path) -> None:
+    """Write the scripts, those that are imported by one another in one file."""
+    esbuild = node.PACKAGES / "esbuild" / "bin" / "esbuild"
+    entries = [str(SCRIPTS / name) for name in ENTRIES]
+    options = ["--bundle", "--minify", "--format=esm", "--splitting", "--log-level=error"]
+    subprocess.run(
+        [*node.command("node"), esbuild, *entries, *options, f"--outdir={into}"],
+        check=True,
+        env={**os.environ, "NODE_PATH": str(node.PACKAGES)},
+    )
+    shutil.copy2(SCRIPTS / "worker.js", into)
+
+
+def link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def files(folder: Path) -> Iterable[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def publish(live: Path) -> str:
+    """Fill the folder with all that a page may ask for; return a hash of it."""
+    shutil.rmtree(live, ignore_errors=True)
+    (live / "python").mkdir(parents=True)
+    for path in packages.PYTHON.iterdir():
+        if path.name != "stamp":
+            link(path, live / "python" / path.name)
+    npgkit = wheel.build(live).name
+    bundle(live)
+    lock = json.loads((live / "python" / "pyodide-lock.json").read_text("utf-8"))
+    numpy = lock["packages"]["numpy"]["file_name"]
+    sizes = {path.name: path.stat().st_size for path in files(live)}
+    listed = json.dumps({"npgkit": npgkit, "numpy": numpy, "sizes": sizes})
+    (live / "files.json").write_text(listed, "utf-8")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files(live))).hexdigest()[:8]
+
+
+def add(site: Path) -> bool:
+    """Put everything into the site; return False where there is no Python to put."""
+    if not packages.current():
+        print("There is no Python for the browser: the pages' code stays still", file=sys.stderr)
+        return False
+    version = publish(site / "_static" / "live")
+    for page in pages(site):
+        text = EARLIER.sub("", page.read_text("utf-8"))
+        up = "../" * (len(page.relative_to(site).parts) - 1)
+        head = HEAD.format(version=version, live=f"{up}_static/live")
+        text = text.replace("<html data-npg-live", "<html", 1)
+        text = text.replace("<html", "<html data-npg-live", 1).replace(
+            "</head>", f"{head}</head>", 1
+        )
+        page.write_text(text, "utf-8")
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = node.ROOT / "_build" / "html"
+    parser.add_argument("site", type=Path, nargs="?", default=default)
+    add(parser.parse_args().site)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Wheels without what a page's Python never opens: other formats' fonts, tests, windows."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+# What can go, by package; a wheel's record of its files loses the same lines.
+UNNEEDED = {
+    "matplotlib": r"matplotlib/(tests|testing|mpl-data/(sample_data|images|plot_directive)"
+    r"|mpl-data/fonts/(afm|pdfcorefonts|ttf/(?!DejaVuSans(-Bold|-Oblique)?\.ttf|STIX))"
+    r"|backends/(_tkagg|web_backend|qt_editor))|mpl_toolkits/(axes_grid1|axisartist|tests)",
+    "numpy": r"numpy/(.*/tests/|_pyinstaller|.*\.pyi$|.*\.(c|h|a|lib)$)",
+    "scipy": r"scipy/(.*/tests/|.*\.pyi$|.*\.(pxd|pyx|h)$)",
+    "pillow": r"PIL/.*\.pyi$",
+    "gymnasium": r"gymnasium/envs/(mujoco|box2d|toy_text/img)|gymnasium/.*\.(png|gif|xml)$",
+}
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+def wheel(path: Path, package: str) -> None:
+    """Write the wheel at `path` again without the files that match `UNNEEDED[package]`."""
+    unneeded = re.compile(UNNEEDED.get(package, r"(?!)"))
+    fresh = path.with_suffix(".new")
+    with (
+        zipfile.ZipFile(path) as whole,
+        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as kept,
+    ):
+        for name in whole.namelist():
+            if unneeded.match(name) or name.endswith("/"):
+                continue
+            data = whole.read(name)
+            if name.endswith(".dist-info/RECORD"):
+                lines = [
+                    line
+                    for line in data.decode().splitlines()
+                    if not unneeded.match(line.split(",")[0])
+                ]
+                data = ("\n".join(lines) + "\n").encode()
+            kept.writestr(zipfile.ZipInfo(name, EARLIEST), data, zipfile.ZIP_DEFLATED, 9)
+    fresh.replace(path)
