@@ -115,8 +115,9 @@ def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
 def test_an_environment_is_chosen_by_its_name(seen: Visit) -> None:
     """Environments stand in no order: each is an option, and the figure follows the choice."""
     for dial in seen.page.locator("article .npg-dials select").all():
-        before = state(dial)
-        dial.select_option(label="hopper")
-        after = state_after(dial, before)
-        assert after[2] == "hopper" and after[1] != before[1]
+        for task in ("acrobot", "hopper"):
+            before = state(dial)
+            dial.select_option(label=task)
+            after = state_after(dial, before)
+            assert after[2] == task and after[1] != before[1]
     assert seen.page.locator("article .npg-dials select").count() == 3

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const KINDS = {
-    ".npg-formula, .npg-cheat dd .math": "Formula",
+    ".npg-formula, .npg-long, .npg-cheat dd .math": "Formula",
     ".pst-scrollable-table-container": "Table",
     "div.highlight pre": "Code",
   };
