@@ -79,7 +79,8 @@ def test_readme_and_contributing_draw_the_same_house() -> None:
     assert len(house.splitlines()) <= 10
     folders = re.findall(r"(?:^| )([a-z_.]+/)", house)
     inside = {"practice/": "npgkit", "lab/": "npgkit", "command/": "npgkit", "data/": "book",
-              "drawing/": "npgkit/lab", "figures/": "npgkit/lab", "exercises/": "npgkit/lab",
+              "live/": "npgkit", "drawing/": "npgkit/lab", "figures/": "npgkit/lab",
+              "exercises/": "npgkit/lab",
               "notebooks/": "tools", "site/": "tools", "results/": "benchmarks"}  # fmt: skip
     assert [name for name in folders if not (ROOT / inside.get(name, "") / name).is_dir()] == []
 
