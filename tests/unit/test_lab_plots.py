@@ -458,5 +458,7 @@ def test_ticks_of_a_logarithmic_axis_have_no_small_exponent(limits, ticks):
     """A raised exponent is too small to read on a telephone."""
     fig, ax = plots.figure()
     ax.semilogx(limits, [0, 1])
+    if limits[0] < 1:  # Matplotlib's versions choose different powers
+        ax.set_xticks([float(tick.replace("−", "-")) for tick in ticks])
     ax.set_yticks([])
     assert re.findall(r">([^<>]+)</text>", render.svg(fig, "a line")) == ticks
