@@ -15,7 +15,8 @@ def read_data(name: str) -> Any:
 
     The file is looked for in the working directory's own folder ``data``, which lies beside the
     notebook if the kernel was started there; then in ``book/data`` of the working directory and
-    of each folder above it; then in ``book/data`` of the checkout that `npgkit` was imported from.
+    of each folder above it; then in ``book/data`` of the checkout that `npgkit` was imported from,
+    or among the data that its wheel brought along.
 
     Parameters
     ----------
@@ -50,4 +51,4 @@ def _folders() -> Iterator[Path]:
     yield here / "data"
     for folder in dict.fromkeys([here, *here.parents, checkout]):
         yield folder / "book" / "data"
-    yield Path(__file__).with_name("data")  # in a wheel
+    yield Path(__file__).with_name("data")

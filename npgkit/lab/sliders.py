@@ -40,10 +40,10 @@ class Dial:
         Between two prepared values it is interpolated, geometrically if both are positive; between
         integers it is an integer. What is no number has the nearest value.
         """
-        below = min(max(int(position), 0), len(self.values) - 1)
+        below = int(position)
         share = position - below
         if share == 0 or not self.continuous:
-            return self.values[min(max(round(position), 0), len(self.values) - 1)]
+            return self.values[round(position)]
         low, high = self.values[below], self.values[below + 1]
         if low > 0 and high > 0:
             value = float(low) ** (1 - share) * float(high) ** share

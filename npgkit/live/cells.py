@@ -88,19 +88,19 @@ class Cells:
     def draw(self, figure: int, request: int, position: Sequence[float]) -> None:
         """Post the frame of a slider figure at a position between its prepared values.
 
-        A drawing that cannot do without its prepared values gets the nearest ones.
+        A drawing that cannot do without its prepared values gets the nearest ones. One that fails
+        there, too, is an error, and the answer has an empty `svg`.
         """
         self.cell, sliders = self.figures[figure]
-        exact, at = True, list(position)
+        exact, at, svg = True, list(position), ""
         try:
+            svg = sliders.frame(at)
+        except Exception:
+            exact, at = False, [round(p) for p in position]
             try:
                 svg = sliders.frame(at)
-            except Exception:
-                exact, at = False, [round(p) for p in position]
-                svg = sliders.frame(at)
-        except Exception as error:
-            self._report(error)
-            return
+            except Exception as error:
+                self._report(error)
         readouts = [dial.readout(p) for dial, p in zip(sliders.dials, at, strict=True)]
         answer = {"figure": figure, "request": request, "svg": svg, "readouts": readouts}
         self.post({"kind": "frame", "cell": self.cell, "exact": exact, **answer})

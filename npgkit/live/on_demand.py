@@ -53,13 +53,12 @@ class OnDemand(MetaPathFinder):
         """Unpack a package and what it depends on, each once."""
         if name in self.installed:
             return
-        self.installed.add(name)
         one = self.lock[name]
         data = self.fetch(one["file_name"])
         found = hashlib.sha256(data).hexdigest()
         if found != one["sha256"]:
-            self.installed.discard(name)
             raise ImportError(f"{one['file_name']} arrived damaged: its SHA-256 is {found}")
+        self.installed.add(name)  # what did not arrive may be tried again
         with zipfile.ZipFile(io.BytesIO(data)) as wheel:
             wheel.extractall(self.folder)
         for other in one["depends"]:

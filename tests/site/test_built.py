@@ -24,10 +24,12 @@ class Links(HTMLParser):
         self.ids: list[str] = []
         self.anchors: list[str] = []
         self.fetched: list[str] = []
+        self.handlers: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {key: value or "" for key, value in attrs}
+        self.handlers += [key for key in values if key.startswith("on")]
         if "id" in values:
             self.ids.append(values["id"])
         if tag == "a" and "href" in values:
@@ -50,6 +52,11 @@ def parsed(site: Path) -> dict[Path, Links]:
 
 def test_every_document_of_the_table_of_contents_is_built(site: Path) -> None:
     assert [name for name in PAGES if not (site / name).is_file()] == []
+
+
+def test_no_script_stands_in_an_attribute(parsed: dict[Path, Links]) -> None:
+    """A security policy allows scripts by their file or their hash; a handler has neither."""
+    assert {str(path): page.handlers for path, page in parsed.items() if page.handlers} == {}
 
 
 def test_links_within_the_book_lead_somewhere(site: Path, parsed: dict[Path, Links]) -> None:

@@ -161,5 +161,6 @@ def test_a_drawing_that_fails_says_so_and_the_page_goes_on(page):
     cells.run("2", "explore(at, alt='A line', a=[1, 2])")
     cells.run("3", "fine = False")
     cells.draw(0, 1, [1.0])
-    assert messages[-1]["kind"] == "error" and messages[-1]["cell"] == "2"
+    assert kinds(messages)[-2:] == ["error", "frame"] and messages[-2]["cell"] == "2"
+    assert messages[-1]["svg"] == ""  # the slider is told, and may ask again
     assert cells.run("4", "1 + 1")

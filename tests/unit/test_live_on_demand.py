@@ -66,6 +66,15 @@ def test_a_damaged_package_is_refused_and_may_be_tried_again(finder):
     assert finder.fetched == ["lower.whl"] * 2
 
 
+def test_a_package_that_did_not_arrive_may_be_tried_again(finder):
+    know(finder, lower=package("lower"))
+    fetch, finder.fetch = finder.fetch, lambda name: WHEELS["missing"]
+    with pytest.raises(KeyError, match="missing"):
+        importlib.import_module("lower")
+    finder.fetch = fetch
+    assert importlib.import_module("lower").y == 2
+
+
 def test_what_no_package_offers_is_not_found(finder):
     with pytest.raises(ModuleNotFoundError, match="'nowhere'"):
         importlib.import_module("nowhere")

@@ -16,11 +16,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools.live import packages, wheel
 from tools.site import node
+from tools.site.policy import pages
 
 SCRIPTS = node.ROOT / "book" / "_assets" / "live"
 ENTRIES = ("buttons.js", "page.js", "editor.js", "live.css")
@@ -31,13 +32,6 @@ HEAD = """<meta name="npg-live" content="{version}"/>
 EARLIER = re.compile(
     re.escape(HEAD).replace(r"\{version\}", r"\w+").replace(r"\{live\}", r"[\w./]+")
 )
-
-
-def pages(site: Path) -> Iterator[Path]:
-    """The pages of a built site."""
-    for path in sorted(site.rglob("*.html")):
-        if "_static" not in path.relative_to(site).parts:
-            yield path
 
 
 def bundle(into: Path) -> None:

@@ -36,9 +36,7 @@ UNLINK = """() => document.querySelectorAll("article a[href]").forEach(link => {
   if (link.origin === location.origin && link.pathname !== location.pathname)
     link.removeAttribute("href");
 })"""
-PRINT_BUTTON = re.compile(
-    r'<button class="btn btn-sm npg-download[^>]*onclick="window\.print\(\)"[^>]*>(.*?)</button>'
-)
+PRINT_BUTTON = re.compile(r'<button class="btn btn-sm npg-download npg-print[^>]*>(.*?)</button>')
 
 
 def citation() -> dict[str, Any]:

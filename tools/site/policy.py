@@ -12,6 +12,7 @@ import argparse
 import base64
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools.toc import ROOT
@@ -50,11 +51,17 @@ def with_policy(page: str) -> str:
     return HEAD.sub(lambda head: f"{head[0]}\n  {meta}", page, count=1)
 
 
-def add(site: Path) -> None:
-    """Give every page of the site its policy."""
+def pages(site: Path) -> Iterator[Path]:
+    """The pages of a built site."""
     for path in sorted(site.rglob("*.html")):
         if "_static" not in path.relative_to(site).parts:
-            path.write_text(with_policy(path.read_text("utf-8")), "utf-8")
+            yield path
+
+
+def add(site: Path) -> None:
+    """Give every page of the site its policy."""
+    for path in pages(site):
+        path.write_text(with_policy(path.read_text("utf-8")), "utf-8")
 
 
 def main() -> None:

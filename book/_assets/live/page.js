@@ -18,16 +18,14 @@ const state = (name, text) => {
   bar.dataset.state = name;
   status.textContent = text;
   meter.hidden = name !== "loading";
-  document.dispatchEvent(new CustomEvent("npg-state", { detail: { state: name, running } }));
 };
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 const shows = {
   loading: ({ what, come, total }) => {
     Object.assign(meter, { max: total, value: come });
-    const text = come < total
-      ? `Fetching ${what}: ${megabytes(come)} of ${megabytes(total)} MB` : `Starting ${what}`;
-    if (status.textContent !== text) state("loading", text);
+    state("loading", come < total
+      ? `Fetching ${what}: ${megabytes(come)} of ${megabytes(total)} MB` : `Starting ${what}`);
   },
   stream: ({ text }, cell) => cell.print(text, "stream"),
   result: ({ text }, cell) => cell.print(text, "result"),
@@ -48,18 +46,15 @@ const shows = {
     const label = cell.exercise?.id;
     if (ok && label) store.keepSolved(label);
   },
-  iteration: (row) => {
-    if (bar.dataset.state === "loading") state("running", "Training");
-    training?.iteration(row);
-  },
+  iteration: (row) => training?.iteration(row),
   track: ({ track }) => training?.track(track),
   broken: ({ text }) => state("error", `Python has stopped: ${text}. Run starts it again.`),
 };
 session.addEventListener("message", ({ detail }) => {
-  const cell = detail.cell ? cells[Number(detail.cell) - 1] : running;
-  if (detail.kind === "error" && running === null) return; // of a frame: the last one stays
-  if (detail.kind === "loading" || running) state("running", status.textContent);
-  shows[detail.kind]?.(detail, cell);
+  if (detail.kind === "error" && !running) return; // of a frame: the one that is shown stays
+  shows[detail.kind](detail, cells[Number(detail.cell) - 1]);
+  const going = running ? "Running" : "Training";
+  if (detail.kind !== "loading" && bar.dataset.state === "loading") state("running", going);
 });
 
 // Run one cell after what stands above it and has not been run as it now reads.

@@ -17,8 +17,6 @@ export class Session extends EventTarget {
   #ended = null;
   #settle = null;
 
-  get alive() { return this.#worker !== null; }
-
   #say(message) { this.dispatchEvent(new CustomEvent("message", { detail: message })); }
 
   // Start Python if it is not there; the promise is kept when it is ready.
@@ -29,7 +27,7 @@ export class Session extends EventTarget {
       this.#worker.onerror = (event) => this.#break(event.message || "Python could not be started");
       this.#worker.onmessage = ({ data }) => {
         if (data.kind === "ready") ready();
-        if (data.kind === "broken") this.#break(data.text);
+        else if (data.kind === "broken") this.#break(data.text);
         else if (data.kind === "done") this.#settle?.(data.ok);
         else this.#say(data);
       };

@@ -65,6 +65,8 @@
     }
   };
 
+  document.querySelector(".npg-print")?.addEventListener("click", () => print());
+
   addEventListener("beforeprint", () => {
     const title = JSON.stringify(document.title);
     add(document.head, make("style", { textContent: `@page { @top-left { content: ${title} } }` }));
