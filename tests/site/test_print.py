@@ -70,7 +70,7 @@ def contrast(a: float, b: float) -> float:
 @contextmanager
 def on_paper(page: Any) -> Iterator[None]:
     """What the browser does before and after it prints the page."""
-    page.emulate_media(media="print", color_scheme="dark")
+    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     yield
     page.evaluate("dispatchEvent(new Event('afterprint'))")
