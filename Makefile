@@ -17,11 +17,10 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf serve lab test test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf wheel serve lab test test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
-	@echo "make serve      read the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
-	@echo "make live       serve it with a Python of its own: every code cell runs in the page"
+	@echo "make serve      read and run the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
 	@echo "make wheel      build npgkit's wheel, with the book's data, in _build/wheel"
 	@echo "make book       build it into _build/html, executing every notebook"
 	@echo "make pdf        print it: the whole book and each page as a PDF in _build/html (needs Chromium)"
@@ -49,12 +48,6 @@ setup: $(READY)
 book: $(READY)
 	@$(PY) -m tools.site.vendor
 	@$(PY) -m tools.site.build
-
-live: book
-	@$(PY) -m tools.live.packages
-	@$(PY) -m tools.live.site
-	@$(PY) -m tools.site.policy
-	@$(PY) -m tools.site.serve --port $(PORT)
 
 wheel: $(READY)
 	@$(PY) -m tools.live.wheel

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import subprocess
@@ -24,6 +25,9 @@ from sphinx.errors import ConfigError, ExtensionError
 
 from tools.site import node
 from tools.toc import ROOT
+
+# It tells of every glyph, and Sphinx would print all of that.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 ASSETS = ROOT / "book" / "_assets"
 BUNDLE = Path(__file__).with_name("bundle.cjs")

@@ -108,6 +108,12 @@ def build(force: bool = False) -> int:
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1
     add_notices(BUILD / "html" / "_sources" / "book")
+    # Python for the reader's browser, then the policy that keeps every page to our own files.
+    for step in ("tools.live.packages", "tools.live.site", "tools.site.policy"):
+        if code := started(sys.executable, "-m", step).wait():
+            shutil.rmtree(BUILD / "html", ignore_errors=True)
+            print(f"The book was not built: {step} failed", file=sys.stderr)
+            return code
     STAMP.write_text(sources, "utf-8")
     print(f"Built _build/html in {time.perf_counter() - start:.0f} s", flush=True)
     return 0
