@@ -163,3 +163,25 @@ def test_the_training_can_be_read_and_reached(visit: Any, theme: str) -> None:
         again = page.evaluate("document.querySelector('.npg-cart g').getAttribute('transform')")
         assert place == again
         assert len(rows(page)) == paused
+
+
+@pytest.mark.parametrize("name", [CHAPTER, FRONT])
+def test_without_script_there_is_a_sentence_and_on_paper_none(
+    chromium: Any, address: str, name: str
+) -> None:
+    """The place is one paragraph until a button takes its room; paper has the words round it."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + name)
+    place = page.locator(".npg-train")
+    assert place.is_visible() and "needs the web page" in (place.text_content() or "")
+    page.emulate_media(media="print")
+    assert not place.is_visible()
+    context.close()
+
+
+def test_nothing_is_fetched_for_training_until_it_is_asked_for(visit: Any) -> None:
+    with visit(View(FRONT)) as seen:
+        fetched = seen.page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+        assert not [name for name in fetched if "page.js" in name or "python" in name]
+        assert seen.page.locator(".npg-train button").count() == 1
