@@ -22,7 +22,7 @@ BUDGET = 60_000  # steps in which every seed of the chapter's table reaches 475
 LONG = 120_000  # milliseconds, on a machine where others are at work
 ROWS = """() => Array.from(document.querySelectorAll('.npg-train tbody tr'), row =>
   Array.from(row.cells, cell => cell.textContent)).reverse()"""
-STATE = "() => document.querySelector('#npg-live').dataset.state"
+IDLE = "() => document.querySelector('#npg-live').dataset.state === 'idle'"
 
 
 def rows(page: Any) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def test_training_and_cells_take_turns_and_stop_ends_both(visit: Any) -> None:
         before = len(rows(page))
         until(page, f"rows.length > {before + 1}")
         page.click("#npg-live .npg-stop")
-        assert page.evaluate(STATE) == "idle"
+        page.wait_for_function(IDLE)
         stopped = rows(page)
         page.wait_for_timeout(1500)
         assert rows(page) == stopped
