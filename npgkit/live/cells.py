@@ -39,16 +39,21 @@ PROMPT_LINES = 100
 PAUSE = 0.05
 """Seconds between two messages, once a cell has printed so many lines."""
 
-ADVICE = (
-    (MemoryError, r"", "Python has run out of memory: make the arrays smaller."),
-    (
-        SyntaxError,
-        r"^\s*[%!]|\?\s*$",
-        "Lines that begin with % or !, or end with ?, are IPython's; a page runs Python alone.",
-    ),
-    (SyntaxError, r"\bawait\b", "A page has no event loop of its own: call without await."),
+NO_MEMORY = (
+    "A page has little memory, and this is too much for it: make the arrays smaller. "
+    "What is held already goes with Run to here, or Stop."
 )
-"""By the error and the line where it arose: a sentence that its traceback lacks."""
+NO_LOOP = "A page has no event loop of its own: call without await."
+IPYTHON = "Lines that begin with % or !, or end with ?, are IPython's; a page runs Python alone."
+ADVICE = (
+    (MemoryError, r"", r"", NO_MEMORY),
+    (OverflowError, r"", r"index-sized", NO_MEMORY),
+    (ValueError, r"", r"^array is too big|^Maximum allowed dimension", NO_MEMORY),
+    (SyntaxError, r"^\s*[%!]|\?\s*$", r"", IPYTHON),
+    (SyntaxError, r"\bawait\b", r"", NO_LOOP),
+    (RuntimeError, r"", r"stack switch", NO_LOOP),
+)
+"""By the error, the line where it arose and its message: a sentence that its traceback lacks."""
 
 
 class Printed(io.TextIOBase):
@@ -215,8 +220,8 @@ class Cells:
 
 
 def _advice(error: BaseException, line: str) -> str:
-    for kind, pattern, sentence in ADVICE:
-        if isinstance(error, kind) and re.search(pattern, line):
+    for kind, code, message, sentence in ADVICE:
+        if isinstance(error, kind) and re.search(code, line) and re.search(message, str(error)):
             return f"\n{sentence}\n"
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ class Page:
         finder.installed.update(name for name, one in packages.items() if _there(one))
         sys.meta_path.append(finder)
         self.cells = Cells(post)
+        sys.stdin = io.StringIO()  # whoever asks for a line is told that there is no more
         # Where pyplot shows figures; it is asked for when pyplot is first imported.
         os.environ["MPLBACKEND"] = "module://npgkit.live.pyplot"
 

@@ -121,8 +121,11 @@ def test_what_is_printed_slowly_is_shown_at_once(page):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("raise MemoryError", "run out of memory"),
-        ("import numpy as np\nnp.zeros((10**6, 10**8))", "run out of memory"),
+        ("raise MemoryError", "make the arrays smaller"),
+        ("import numpy as np\nnp.zeros((10**6, 10**8))", "make the arrays smaller"),
+        ("bytearray(10**30)", "make the arrays smaller"),
+        ("import numpy as np\nnp.zeros((10**9, 10**9, 10**9))", "make the arrays smaller"),
+        ("raise RuntimeError('Cannot stack switch because')", "call without await"),
         ("%timeit 1", "IPython's"),
         ("x = 1\n!ls", "IPython's"),
         ("len?", "IPython's"),
