@@ -31,13 +31,16 @@
   bar.append(status, detail, meter, all, halt);
   document.querySelector("article").after(bar);
 
-  // The page's scripts; without a connection they may come at the next press.
+  // The page's scripts; what did not come may come at the next press.
   const page = async () => {
     try {
       return await import(new URL(`${root}_static/live/page.js`, location.href).href);
     } catch (error) {
       bar.dataset.state = "error";
-      status.textContent = "What runs the code could not be fetched: is there a connection? Run tries again.";
+      // Browsers load no modules and no Python into a page that was opened as a file.
+      status.textContent = location.protocol === "file:"
+        ? "A page opened as a file cannot run code: use the start file that README.txt names."
+        : "What runs the code could not be fetched: is there a connection? Run tries again.";
       throw error;
     }
   };
@@ -47,7 +50,7 @@
 
   // The place for training has a button that fetches what it needs.
   document.querySelectorAll(".npg-train").forEach((place) => {
-    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, about 15 MB, once");
+    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, 17 MB at most, once");
     begin.addEventListener("click", act((live) => live.train(place).begin()));
     place.replaceChildren(begin);
   });

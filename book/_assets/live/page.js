@@ -55,8 +55,8 @@ const shows = {
     drawn();
     figures.get(message.figure)?.draw(message);
   },
-  iteration: (row) => training?.iteration(row),
-  track: ({ track }) => training?.track(track),
+  iteration: () => {}, // train.js listens for itself
+  track: () => {},
   broken: ({ text, starting }) => state("error", starting
     ? `Python could not be fetched or started (${text}). Is there a connection? Run tries again.`
     : `Python has stopped: ${text}. Run starts it again, and what stands above first.`),
@@ -150,6 +150,7 @@ const request = async (target, fresh = false) => {
   jobs.push(job);
   target.setBusy(true);
   if (jobs.length > 1) return;
+  training?.wait();
   try {
     while (jobs.length && await perform(jobs[0])) jobs.shift().target.setBusy(false);
   } catch {
@@ -159,6 +160,7 @@ const request = async (target, fresh = false) => {
     }
   }
   release();
+  training?.resume();
 };
 // What Python knew is gone, and with it what sliders ask for.
 session.addEventListener("end", () => {
@@ -174,12 +176,12 @@ export const runAll = () => request(cells.at(-1), true);
 export const edit = (cell) => cell.edit(() => run(cell));
 export const reset = (cell) => cell.reset();
 export const stop = () => {
-  training?.end();
+  training?.lost("Stopped.");
   session.stop();
   if (!jobs.length) state("idle", "Stopped. The next Run starts Python again.");
 };
 export const train = (place) => {
-  training ??= trainer(place, session, state);
+  training ??= trainer(place, session, state, () => jobs.length > 0);
   return training;
 };
 
