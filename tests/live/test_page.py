@@ -222,7 +222,7 @@ def test_run_to_here_begins_afresh(at_work: Reader) -> None:
     assert at_work.press(first.locator(".npg-here")) == "The cell ended with an error."
     at_work.reset(first)
     second = at_work.cell(2).locator(".npg-here")
-    assert at_work.press(second) == "Done: 2 cells, from a fresh start."
+    assert at_work.press(second) == "Done: 2 cells were run."
 
 
 def test_an_error_above_stops_what_follows_and_is_shown(at_work: Reader) -> None:

@@ -128,7 +128,7 @@ const perform = async (job) => {
     }
   });
   showSolved();
-  const after = fresh ? `Done: ${cellsOf(list.length)}, from a fresh start.`
+  const after = fresh ? `Done: ${cellsOf(list.length)} ${list.length === 1 ? "was" : "were"} run.`
     : above ? `Done, after ${cellsOf(above)} above.` : "Done.";
   state("ready", job.said ?? after);
   return true;
