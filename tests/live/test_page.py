@@ -436,6 +436,7 @@ def test_a_page_left_and_come_back_to_has_the_edits(reader: Reader) -> None:
     assert cell.locator(".cell_input pre").text_content() == "'mine'"
     assert cell.locator(".npg-note").text_content() == "changed"
     reader.reset(cell)
+    assert reader.kept() == {}
     page.reload()
     page.wait_for_selector("#npg-live")
     assert cell.locator(".cell_input pre").text_content() == published

@@ -25,8 +25,10 @@ export const read = (page) => {
 };
 const write = (page, kept) => {
   const text = JSON.stringify(kept);
+  const empty = !Object.keys({ ...kept.cells, ...kept.solved }).length;
   try {
-    localStorage.setItem(PREFIX + page, text);
+    if (empty) localStorage.removeItem(PREFIX + page);
+    else localStorage.setItem(PREFIX + page, text);
     memory.delete(page);
   } catch {
     memory.set(page, text);
