@@ -5,11 +5,11 @@ Every message is a dictionary with a `kind` and the id of its `cell`:
 =========  ==================================================================================
 stream     `text` that was printed
 result     `text`: the representation of the last expression
-verdict    `ok` and `answered`: what a check said; its text came as a result
 picture    `html` and `words`
 sliders    a figure under sliders: `figure`, its number, `dials` (label, readouts, start), `svg`
 error      `text`: the traceback, from the cell on, and `line`, in the cell (0: none)
-frame      the answer to `draw`: `figure`, `request`, `svg`, `readouts` and whether it is `exact`
+frame      the answer to `draw`: `figure`, `request`, `svg`, `readouts`, whether it is `exact`,
+           and `trouble`, why there is no drawing
 =========  ==================================================================================
 """
 
@@ -18,46 +18,83 @@ from __future__ import annotations
 import ast
 import io
 import linecache
+import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from npgkit.lab import place
-from npgkit.lab.exercises.check import Verdict
 
 if TYPE_CHECKING:
     from npgkit.lab.sliders import Sliders
 
 Post = Callable[[dict[str, Any]], None]
 MOST_TEXT = 200_000
-"""Characters that a cell may print; what follows is left out, and the page says so."""
+MOST_LINES = 2_000
+"""What a cell may print; what follows is left out, and the page says so."""
+PROMPT_LINES = 100
+PAUSE = 0.05
+"""Seconds between two messages, once a cell has printed so many lines."""
+
+NO_MEMORY = (
+    "A page has little memory, and this is too much for it: make the arrays smaller. "
+    "What is held already goes with Run to here, or Stop."
+)
+NO_LOOP = "A page has no event loop of its own: call without await."
+IPYTHON = "Lines that begin with % or !, or end with ?, are IPython's; a page runs Python alone."
+ADVICE = (
+    (MemoryError, r"", r"", NO_MEMORY),
+    (OverflowError, r"", r"index-sized", NO_MEMORY),
+    (ValueError, r"", r"^array is too big|^Maximum allowed dimension", NO_MEMORY),
+    (SyntaxError, r"^\s*[%!]|\?\s*$", r"", IPYTHON),
+    (SyntaxError, r"\bawait\b", r"", NO_LOOP),
+    (RuntimeError, r"", r"stack switch", NO_LOOP),
+)
+"""By the error, the line where it arose and its message: a sentence that its traceback lacks."""
 
 
 class Printed(io.TextIOBase):
-    """A text stream whose text is posted line by line, up to a limit."""
+    """A text stream whose text is posted: line by line at first, then in larger pieces."""
 
     def __init__(self, post: Post, cell: str) -> None:
         self.post, self.cell = post, cell
-        self.left, self.waiting = MOST_TEXT, ""
+        self.left, self.lines, self.waiting = MOST_TEXT, MOST_LINES, ""
+        self.posted = 0.0
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        if self.left == 0:
+            return len(text)
         self.waiting += text
-        if "\n" in text or len(self.waiting) > 8192:
+        prompt = self.lines > MOST_LINES - PROMPT_LINES
+        due = prompt or time.monotonic() - self.posted > PAUSE
+        if ("\n" in text and due) or len(self.waiting) > 8192:
             self.flush()
         return len(text)
 
     def flush(self) -> None:
-        text, self.waiting = self.waiting[: self.left], ""
-        if text:
-            self.left -= len(text)
-            if self.left == 0:
-                text += f"\n... more than {MOST_TEXT} characters: the rest is left out\n"
-            self.post({"kind": "stream", "cell": self.cell, "text": text})
+        text, self.waiting = self.waiting, ""
+        if not text:
+            return
+        kept = "".join(text.splitlines(keepends=True)[: self.lines])[: self.left]
+        self.left -= len(kept)
+        self.lines -= kept.count("\n")
+        if len(kept) < len(text) or self.left == 0 or self.lines == 0:
+            self.left = 0
+            limit = f"{MOST_LINES:,} lines or {MOST_TEXT:,} characters"
+            kept += f"\n... more than {limit}: the rest is left out\n"
+        self.posted = time.monotonic()
+        self.post({"kind": "stream", "cell": self.cell, "text": kept})
+
+
+def no_input(prompt: object = "") -> str:
+    """Take the place of `input`: nobody can be asked while a page's cell runs."""
+    raise RuntimeError("a page has no input(): write the value into the code")
 
 
 class Cells:
@@ -66,12 +103,20 @@ class Cells:
     def __init__(self, post: Post) -> None:
         self.post = post
         self.cell = ""
-        self.names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-        self.figures: list[tuple[str, Sliders]] = []
+        self.names: dict[str, Any] = {}
+        self.drawn = 0
+        self.figures: dict[int, tuple[str, Sliders]] = {}
+        self.fresh()
+
+    def fresh(self) -> None:
+        """Forget every name, as a kernel that starts again does."""
+        self.names.clear()
+        self.names.update(__name__="__main__", __builtins__=__builtins__, input=no_input)
 
     def run(self, cell: str, source: str) -> bool:
         """Run one cell and return whether it ended without an error."""
         self.cell = cell
+        self.figures = {k: one for k, one in self.figures.items() if one[0] != cell}
         printed = Printed(self.post, cell)
         with place.chosen(self), redirect_stdout(printed), redirect_stderr(printed):
             try:
@@ -79,6 +124,7 @@ class Cells:
                 printed.flush()
                 if value is not None:
                     self._show(value)
+                show_open_figures()
                 return True
             except BaseException as error:
                 printed.flush()
@@ -88,11 +134,13 @@ class Cells:
     def draw(self, figure: int, request: int, position: Sequence[float]) -> None:
         """Post the frame of a slider figure at a position between its prepared values.
 
-        A drawing that cannot do without its prepared values gets the nearest ones. One that fails
-        there, too, is an error, and the answer has an empty `svg`.
+        A drawing that cannot do without its prepared values gets the nearest ones. Where that
+        fails, too, the answer has an empty `svg`, and `trouble` says why.
         """
+        if figure not in self.figures:  # its cell has run again
+            return
         self.cell, sliders = self.figures[figure]
-        exact, at, svg = True, list(position), ""
+        exact, at, svg, trouble = True, list(position), "", ""
         try:
             svg = sliders.frame(at)
         except Exception:
@@ -100,10 +148,11 @@ class Cells:
             try:
                 svg = sliders.frame(at)
             except Exception as error:
-                self._report(error)
+                trouble = "".join(traceback.format_exception_only(error)).strip()
         readouts = [dial.readout(p) for dial, p in zip(sliders.dials, at, strict=True)]
         answer = {"figure": figure, "request": request, "svg": svg, "readouts": readouts}
-        self.post({"kind": "frame", "cell": self.cell, "exact": exact, **answer})
+        more = {"exact": exact, "trouble": trouble}
+        self.post({"kind": "frame", "cell": self.cell, **answer, **more})
 
     # What `npgkit.lab` shows.
 
@@ -116,7 +165,9 @@ class Cells:
 
     def sliders(self, figure: Sliders) -> None:
         sys.stdout.flush()
-        self.figures.append((self.cell, figure))
+        number = self.drawn
+        self.drawn += 1
+        self.figures[number] = (self.cell, figure)
         dials = [
             {
                 "label": dial.label,
@@ -128,8 +179,8 @@ class Cells:
             for dial in figure.dials
         ]
         shown = {"svg": figure.frame(figure.start), "words": figure.summary}
-        number = len(self.figures) - 1
-        self.post({"kind": "sliders", "cell": self.cell, "figure": number, "dials": dials, **shown})
+        told = {"figure": number, "dials": dials, **shown}
+        self.post({"kind": "sliders", "cell": self.cell, **told})
 
     # Within a cell.
 
@@ -148,19 +199,48 @@ class Cells:
         return eval(compile(ast.Expression(last.value), name, "eval"), self.names)
 
     def _show(self, value: Any) -> None:
-        self.post({"kind": "result", "cell": self.cell, "text": repr(value)})
-        if isinstance(value, Verdict):
-            told = {"ok": value.ok, "answered": value.answered}
-            self.post({"kind": "verdict", "cell": self.cell, **told})
+        figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
+        if isinstance(value, figure):
+            show_figure(value)
+        else:
+            self.post({"kind": "result", "cell": self.cell, "text": repr(value)})
 
     def _report(self, error: BaseException) -> None:
         """Post the traceback without the frames of this module and of the libraries' insides."""
         whole = traceback.TracebackException.from_exception(error, compact=True)
         own = [frame for frame in whole.stack if frame.filename.startswith("<cell ")]
-        inner = whole.stack[-1:] if whole.stack and whole.stack[-1] not in own else []
-        outside = [frame for frame in inner if frame.filename != __file__]
+        inner = [frame for frame in whole.stack[-1:] if frame not in own]
+        outside = [frame for frame in inner if frame.filename not in (__file__, ast.__file__)]
         line = own[-1].lineno if own else getattr(error, "lineno", 0)
         whole.stack = traceback.StackSummary.from_list([*own, *outside])
         whole.__cause__ = whole.__context__ = None
-        text = "".join(whole.format())
+        code = linecache.getline(f"<cell {self.cell}>", line or 0)
+        text = "".join(whole.format()) + _advice(error, code)
         self.post({"kind": "error", "cell": self.cell, "text": text, "line": line or 0})
+
+
+def _advice(error: BaseException, line: str) -> str:
+    for kind, code, message, sentence in ADVICE:
+        if isinstance(error, kind) and re.search(code, line) and re.search(message, str(error)):
+            return f"\n{sentence}\n"
+    return ""
+
+
+def show_open_figures() -> None:
+    """Show what pyplot has drawn, as a notebook does at the end of a cell."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return
+    for number in pyplot.get_fignums():
+        show_figure(pyplot.figure(number))
+
+
+def show_figure(figure: Any) -> None:
+    """Show a figure that the reader's own code has drawn."""
+    from npgkit.lab import plots  # here, because it brings Matplotlib
+
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
+    title = " ".join(ax.get_title() for ax in figure.axes).strip()
+    plots.show(figure, alt=title or "drawn by the code above")

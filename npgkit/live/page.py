@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import sys
 import sysconfig
 import warnings
@@ -34,13 +36,19 @@ class Page:
         be_quiet()
         folder = Path(sysconfig.get_path("purelib"))
         packages = json.loads(lock)["packages"]
-        finder = OnDemand(packages, lambda name: bytes(fetch(name).to_py()), folder)
+        finder = OnDemand(packages, lambda name: _fetched(fetch, name), folder)
         finder.installed.update(name for name, one in packages.items() if _there(one))
         sys.meta_path.append(finder)
         self.cells = Cells(post)
+        sys.stdin = io.StringIO()  # whoever asks for a line is told that there is no more
+        # Where pyplot shows figures; it is asked for when pyplot is first imported.
+        os.environ["MPLBACKEND"] = "module://npgkit.live.pyplot"
 
     def run(self, cell: str, source: str) -> bool:
         return self.cells.run(cell, source)
+
+    def fresh(self) -> None:
+        self.cells.fresh()
 
     def draw(self, figure: int, request: int, position: Any) -> None:
         self.cells.draw(figure, request, list(position))
@@ -56,6 +64,14 @@ def be_quiet() -> None:
     """Leave out what libraries say of their first start, and of threads, which a page lacks."""
     warnings.filterwarnings("ignore", message="tqdm:disabling monitor")
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+
+def _fetched(fetch: Any, name: str) -> bytes:
+    try:
+        return bytes(fetch(name).to_py())
+    except Exception as error:  # whatever the browser raises
+        told = f"{name.split('-')[0]} could not be fetched: is there a connection? Run tries again."
+        raise ImportError(told) from error
 
 
 def _there(package: dict[str, Any]) -> bool:

@@ -245,17 +245,21 @@ def test_the_backdrop_is_drawn_once_for_all_frames(monkeypatch):
     drawn = []
     whole = render._body
     monkeypatch.setattr(render, "_body", lambda fig: drawn.append(fig) or whole(fig))
+    monkeypatch.setattr(render, "_DRAWN", {})
     for radius in (0.1, 0.2, 0.3):
         render.svg(scene(radius, landscape), "x")
-    assert len(drawn) == 1 + 3
+    assert len(drawn) == 2 + 3  # contours, axes, and three times what moves
+    render.svg(scene(0.3, plots.Landscape(hill)), "x")
+    assert len(drawn) == 5 + 2  # other contours have the same axes
 
 
 def test_a_shared_backdrop_shows_what_a_whole_drawing_shows():
     landscape = plots.Landscape(hill)
     shared = render.svg(scene(0.3, landscape), "x")
     fig = scene(0.3, landscape)
-    for artist in render._BACKDROPS[fig][0]:
-        artist.stale = True
+    for artists, _ in render._BACKDROPS[fig].values():
+        for artist in artists:
+            artist.stale = True
     whole = render.svg(fig, "x")
 
     def content(svg):

@@ -4,7 +4,7 @@ import pytest
 
 from npgkit.lab import check, plots
 from npgkit.lab.explore import explore
-from npgkit.live.cells import MOST_TEXT, Cells
+from npgkit.live.cells import MOST_LINES, MOST_TEXT, PROMPT_LINES, Cells
 
 NAMES = {"check": check, "plots": plots, "explore": explore}
 DRAW = """
@@ -83,21 +83,126 @@ def test_what_was_printed_before_an_error_comes_before_it(page):
     assert "    1 / 0\n" in messages[1]["text"]
 
 
-def test_endless_printing_is_cut_and_said(page):
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"for _ in range(100): print('x' * {MOST_TEXT // 50})",
+        "for k in range(100_000): print(k)",
+        f"print('x' * {2 * MOST_TEXT})",
+        "print('x\\n' * 100_000)",
+        "while True:\n    print()\n    k += 1\n    if k > 50_000: break",
+    ],
+)
+def test_endless_printing_is_cut_and_said(page, source):
     cells, messages = page
-    assert cells.run("1", f"for _ in range(100): print('x' * {MOST_TEXT // 50})")
-    texts = "".join(m["text"] for m in messages)
-    assert len(texts) < MOST_TEXT + 100 and texts.endswith("the rest is left out\n")
+    cells.names["k"] = 0
+    assert cells.run("1", source)
+    text = "".join(m["text"] for m in messages)
+    assert len(text) < MOST_TEXT + 100 and text.count("\n") < MOST_LINES + 10
+    assert text.count("the rest is left out") == 1 and text.endswith("the rest is left out\n")
+    assert len(messages) < 2 * PROMPT_LINES
 
 
-def test_a_verdict_is_told_apart_from_its_text(page):
+def test_as_much_as_may_be_printed_is_whole(page):
     cells, messages = page
-    cells.run("1", "check.number(2, 2.0)")
-    cells.run("2", "check.number(3, 2.0)")
-    cells.run("3", "check.number(..., 2.0)")
-    told = [(m["ok"], m["answered"]) for m in messages if m["kind"] == "verdict"]
-    assert told == [(True, True), (False, True), (False, False)]
-    assert messages[0]["text"] == "[right] your answer is right."
+    cells.run("1", f"for k in range({MOST_LINES - 1}): print(k)")
+    text = "".join(m["text"] for m in messages)
+    assert text == "".join(f"{k}\n" for k in range(MOST_LINES - 1))
+
+
+def test_what_is_printed_slowly_is_shown_at_once(page):
+    """A line is not kept back until the next one comes."""
+    cells, messages = page
+    cells.names["told"] = lambda: len(messages)
+    cells.run("1", "print('one')\nprint('two')\nseen = told()")
+    assert cells.names["seen"] == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("raise MemoryError", "make the arrays smaller"),
+        ("import numpy as np\nnp.zeros((10**6, 10**8))", "make the arrays smaller"),
+        ("bytearray(10**30)", "make the arrays smaller"),
+        ("import numpy as np\nnp.zeros((10**9, 10**9, 10**9))", "make the arrays smaller"),
+        ("raise RuntimeError('Cannot stack switch because')", "call without await"),
+        ("%timeit 1", "IPython's"),
+        ("x = 1\n!ls", "IPython's"),
+        ("len?", "IPython's"),
+        ("await f()", "call without await"),
+        ("input('your name')", "a page has no input()"),
+    ],
+)
+def test_what_a_page_lacks_is_said_in_words(page, source, words):
+    cells, messages = page
+    assert not cells.run("1", source)
+    assert words in messages[-1]["text"] and "ast.py" not in messages[-1]["text"]
+
+
+def test_an_ordinary_error_gets_no_advice(page):
+    cells, messages = page
+    cells.run("1", "x = (1")
+    assert messages[-1]["text"].rstrip().endswith("was never closed")
+
+
+def test_a_page_that_starts_again_knows_no_name(page):
+    cells, messages = page
+    cells.run("1", "x = 3")
+    cells.fresh()
+    assert not cells.run("2", "x")
+    assert "NameError" in messages[-1]["text"]
+
+
+def test_help_is_printed(page):
+    cells, messages = page
+    assert cells.run("1", "help(len)")
+    assert "Return the number of items" in "".join(m["text"] for m in messages)
+
+
+@pytest.fixture
+def page_pyplot(monkeypatch):
+    """Pyplot as it is on a page, and afterwards as it was."""
+    import matplotlib.pyplot as plt
+
+    before = plt.get_backend()
+    plt.switch_backend("module://npgkit.live.pyplot")
+    yield
+    plt.close("all")
+    plt.switch_backend(before)
+
+
+@pytest.mark.parametrize(
+    ("source", "kinds_shown"),
+    [
+        ("plt.plot([1, 2]); plt.show(); print('after')", ["picture", "stream"]),
+        ("plt.plot([1, 2]);", ["picture"]),
+        ("fig, ax = plt.subplots()\nfig", ["picture"]),
+        ("plt.figure(); plt.figure(); None", ["picture", "picture"]),
+        ("from matplotlib.figure import Figure\nFigure()", ["picture"]),
+    ],
+)
+def test_a_figure_of_pyplot_is_shown_once(page, page_pyplot, source, kinds_shown):
+    cells, messages = page
+    assert cells.run("1", "import matplotlib.pyplot as plt\n" + source)
+    assert kinds(messages) == kinds_shown
+    messages.clear()
+    cells.run("2", "1;")
+    assert messages == []
+
+
+def test_a_title_describes_a_figure(page, page_pyplot):
+    cells, messages = page
+    cells.run("1", "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.title('Two points');")
+    assert messages[0]["words"] == "Figure: Two points"
+
+
+def test_a_cell_that_runs_again_drops_its_old_sliders(page):
+    cells, _ = page
+    for _ in range(3):
+        cells.run("1", "explore(draw, alt='A line', a=[1, 2])")
+    cells.run("2", "explore(draw, alt='A line', a=[1, 2])")
+    assert list(cells.figures) == [2, 3]
+    cells.draw(0, 1, [0.0])  # asked for before its cell ran again: nobody waits
 
 
 def test_a_picture_goes_to_the_page(page):
@@ -161,6 +266,6 @@ def test_a_drawing_that_fails_says_so_and_the_page_goes_on(page):
     cells.run("2", "explore(at, alt='A line', a=[1, 2])")
     cells.run("3", "fine = False")
     cells.draw(0, 1, [1.0])
-    assert kinds(messages)[-2:] == ["error", "frame"] and messages[-2]["cell"] == "2"
-    assert messages[-1]["svg"] == ""  # the slider is told, and may ask again
+    assert kinds(messages)[-1] == "frame" and messages[-1]["cell"] == "2"
+    assert messages[-1]["svg"] == "" and messages[-1]["trouble"] == "AssertionError"
     assert cells.run("4", "1 + 1")

@@ -29,6 +29,8 @@ HEAD = """<meta name="npg-live" content="{version}"/>
   <link rel="stylesheet" href="{live}/live.css?v={version}"/>
   <script defer src="{live}/buttons.js?v={version}"></script>
 """
+EXERCISE = re.compile(r'<div class="exercise [^"]*" id="(ex-[^"]+)"')
+SOLUTION = '<details class="npg-solution"'
 EARLIER = re.compile(
     re.escape(HEAD).replace(r"\{version\}", r"\w+").replace(r"\{live\}", r"[\w./]+")
 )
@@ -75,12 +77,31 @@ def publish(live: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files(live))).hexdigest()[:8]
 
 
+def exercises(site: Path) -> dict[str, dict[str, object]]:
+    """By page: its folder in the site, and its exercises whose check waits for an answer."""
+    found: dict[str, dict[str, object]] = {}
+    for page in pages(site):
+        parts = EXERCISE.split(page.read_text("utf-8"))
+        labels = [
+            label
+            for label, text in zip(parts[1::2], parts[2::2], strict=True)
+            if "\n[open] " in text.replace("</span>", "\n").partition(SOLUTION)[0]
+        ]
+        if labels:
+            parent = page.relative_to(site).parent.as_posix()
+            folder = "" if parent == "." else f"{parent}/"
+            found[page.stem] = {"folder": folder, "labels": labels}
+    return found
+
+
 def add(site: Path) -> bool:
     """Put everything into the site; return False where there is no Python to put."""
     if not packages.current():
         print("There is no Python for the browser: the pages' code stays still", file=sys.stderr)
         return False
     version = publish(site / "_static" / "live")
+    listed = json.dumps(exercises(site))
+    (site / "_static" / "live" / "exercises.json").write_text(listed, "utf-8")
     for page in pages(site):
         text = EARLIER.sub("", page.read_text("utf-8"))
         up = "../" * (len(page.relative_to(site).parts) - 1)

@@ -6,12 +6,15 @@ import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, highlightSpecialChars, keymap } from "@codemirror/view";
 import { classHighlighter } from "@lezer/highlight";
 
-export const edit = (place, { text, label, run, changed }) => new EditorView({
+export const edit = (place, { text, label, run, leave, changed }) => new EditorView({
   parent: place,
   state: EditorState.create({
     doc: text,
     extensions: [
-      Prec.highest(keymap.of([{ key: "Shift-Enter", run: () => { run(); return true; } }])),
+      Prec.highest(keymap.of([
+        { key: "Shift-Enter", run: () => { run(); return true; } },
+        { key: "Escape", run: () => { leave(); return true; } },
+      ])),
       keymap.of([...defaultKeymap, ...historyKeymap]),
       history(), python(), bracketMatching(), indentOnInput(), indentUnit.of("    "),
       highlightSpecialChars(), syntaxHighlighting(classHighlighter),

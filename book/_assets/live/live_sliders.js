@@ -1,5 +1,9 @@
 // A slider figure whose frames Python draws: one request at a time, always for where the slider is.
+let made = 0; // sliders of this page, whichever Python draws them
+
 export const sliders = ({ figure, dials, svg }, ask) => {
+  made += 1;
+  const number = made;
   const box = document.createElement("div");
   box.className = "npg-explore npg-computed";
   const panel = document.createElement("div");
@@ -7,10 +11,13 @@ export const sliders = ({ figure, dials, svg }, ask) => {
   const frame = document.createElement("div");
   frame.className = "npg-frame";
   frame.innerHTML = svg;
+  const note = document.createElement("p");
+  note.className = "npg-computed-note";
+  note.textContent = "computed here";
   const dial = ({ label, readouts, start, continuous, choice }, k) => {
     const name = document.createElement("label");
     const input = document.createElement(choice ? "select" : "input");
-    input.id = name.htmlFor = `npg-computed-${figure}-${k}`;
+    input.id = name.htmlFor = `npg-computed-${number}-${k}`;
     name.textContent = label;
     panel.append(name, input);
     if (choice) {
@@ -29,7 +36,7 @@ export const sliders = ({ figure, dials, svg }, ask) => {
     input.setAttribute("aria-valuetext", readout);
   };
   const inputs = dials.map(dial);
-  box.append(panel, frame);
+  box.append(panel, frame, note);
 
   let request = 0;
   let waiting = false;
@@ -47,10 +54,16 @@ export const sliders = ({ figure, dials, svg }, ask) => {
   // Python has drawn: show it, and ask again if the slider has moved on.
   box.draw = (answer) => {
     waiting = false;
-    if (answer.svg) frame.innerHTML = answer.svg;
-    answer.readouts?.forEach((readout, k) => read(inputs[k], readout));
+    frame.innerHTML = answer.svg;
+    note.textContent = answer.trouble ? `Here the code fails: ${answer.trouble}` : "computed here";
+    answer.readouts.forEach((readout, k) => read(inputs[k], readout));
     if (answer.exact === false) inputs.forEach((input) => { input.step = 1; });
     next();
+  };
+  // Python has stopped: nobody draws.
+  box.end = () => {
+    inputs.forEach((input) => { input.disabled = true; });
+    note.textContent = "Python has stopped: run the cell again to move this.";
   };
   return box;
 };

@@ -16,6 +16,7 @@ export class Session extends EventTarget {
   #ready = null;
   #ended = null;
   #settle = null;
+  started = false;
 
   #say(message) { this.dispatchEvent(new CustomEvent("message", { detail: message })); }
 
@@ -24,10 +25,12 @@ export class Session extends EventTarget {
     this.#ready ??= new Promise((ready, failed) => {
       this.#ended = failed;
       this.#worker = newWorker();
-      this.#worker.onerror = (event) => this.#break(event.message || "Python could not be started");
+      this.#worker.onerror = (event) => this.#break(event.message || "its files did not come");
       this.#worker.onmessage = ({ data }) => {
-        if (data.kind === "ready") ready();
-        else if (data.kind === "broken") this.#break(data.text);
+        if (data.kind === "ready") {
+          this.started = true;
+          ready();
+        } else if (data.kind === "broken") this.#break(data.text);
         else if (data.kind === "done") this.#settle?.(data.ok);
         else this.#say(data);
       };
@@ -49,15 +52,18 @@ export class Session extends EventTarget {
   ask(message) { this.#worker?.postMessage(message); }
 
   #break(text) {
+    const starting = !this.started;
+    this.#say({ kind: "broken", text, starting });
     this.stop(new Error(text));
-    this.#say({ kind: "broken", text });
   }
 
   // End Python, whatever it is doing; what waits for it is told the reason.
   stop(reason = new Error("stopped")) {
     this.#worker?.terminate();
     this.#worker = this.#ready = this.#settle = null;
+    this.started = false;
     this.#ended?.(reason);
     this.#ended = null;
+    this.dispatchEvent(new Event("end"));
   }
 }

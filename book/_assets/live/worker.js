@@ -12,8 +12,8 @@ const tell = () => {
   postMessage({ kind: "loading", what, come, total });
 };
 const expect = (names, what) => {
-  waiting.what = what;
-  waiting.total += names.reduce((sum, name) => sum + (waiting.sizes[name] ?? 0), 0);
+  const total = names.reduce((sum, name) => sum + (waiting.sizes[name] ?? 0), 0);
+  Object.assign(waiting, { what, come: 0, total });
   tell();
 };
 const nameOf = (address) => new URL(address, import.meta.url).pathname.split("/").pop();
@@ -35,7 +35,7 @@ const fetchNow = (name) => {
   request.open("GET", here(`python/${name}`), false);
   request.responseType = "arraybuffer";
   request.send();
-  if (request.status !== 200) throw new Error(`${name} could not be fetched (${request.status})`);
+  if (request.status !== 200) throw new Error(`status ${request.status}`);
   waiting.come += request.response.byteLength;
   tell();
   return new Uint8Array(request.response);
@@ -62,6 +62,7 @@ const start = async (version) => {
 const answers = {
   start: async ({ version }) => { await start(version); postMessage({ kind: "ready" }); },
   run: ({ cell, source }) => { postMessage({ kind: "done", cell, ok: page.run(cell, source) }); },
+  fresh: () => { page.fresh(); },
   draw: ({ figure, request, position }) => { page.draw(figure, request, position); },
 };
 
@@ -86,11 +87,18 @@ Object.assign(answers, {
   rest: () => { turn += 1; },
 });
 
+const PLAIN = [
+  [/memory|OOM|allocat/i, "it has run out of memory"],
+  [/call stack/i, "its functions have called one another too deeply"],
+  [/fetch|network/i, "its files did not come"],
+];
 onmessage = async ({ data }) => {
   try {
     await answers[data.ask](data);
   } catch (error) {
     // Python itself has stopped, for instance for want of memory: there is no going on.
-    postMessage({ kind: "broken", text: String(error.message ?? error) });
+    const told = String(error.message ?? error).trim().split("\n").pop();
+    const [, plain] = PLAIN.find(([pattern]) => pattern.test(told)) ?? [null, told];
+    postMessage({ kind: "broken", text: plain });
   }
 };

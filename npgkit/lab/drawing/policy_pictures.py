@@ -154,6 +154,16 @@ def use_space(ax: Axes, space: Space, landscape: Landscape | None = None) -> Axe
     ax.set_xlim(a, b)
     ax.set_ylim(c, d)
     ax.set_box_aspect(1)
+    lines: list[Artist] = []
+    if landscape is not None:
+        contours = landscape.lines(space)
+        gap = np.full((1, 2), np.nan)
+        x, y = np.vstack([part for _, line in contours for part in (line, gap)]).T
+        lines += ax.plot(x, y, color=style.QUIET, linewidth=0.7, zorder=1)
+        longest = dict(sorted(contours, key=lambda contour: len(contour[1])))
+        for level, line in longest.items():
+            if landscape.names(level):
+                lines += _height(ax, space, level, line)
     still: list[Artist] = [
         ax.xaxis,
         ax.yaxis,
@@ -162,19 +172,12 @@ def use_space(ax: Axes, space: Space, landscape: Landscape | None = None) -> Axe
         ax.title,
         *ax.spines.values(),
     ]
-    if landscape is not None:
-        contours = landscape.lines(space)
-        gap = np.full((1, 2), np.nan)
-        x, y = np.vstack([part for _, line in contours for part in (line, gap)]).T
-        still += ax.plot(x, y, color=style.QUIET, linewidth=0.7, zorder=1)
-        longest = dict(sorted(contours, key=lambda contour: len(contour[1])))
-        for level, line in longest.items():
-            if landscape.names(level):
-                still += _height(ax, space, level, line)
     figure = ax.figure
     if isinstance(figure, Figure):
         words = (ax.get_title(), ax.get_xlabel(), ax.get_ylabel())
-        render.backdrop(figure, still, (space.limits, landscape, words))
+        # The axes are the same where a slider moves the contours.
+        render.backdrop(figure, lines, (space.limits, landscape))
+        render.backdrop(figure, still, (space.limits, words), layer=1)
     return ax
 
 

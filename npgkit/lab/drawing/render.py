@@ -20,7 +20,8 @@ from npgkit.lab.drawing.compact import compact, short
 _PX_PER_POINT = 1.4
 _IDS = re.compile(r'(\bid="|href="#|url\(#)')
 
-_BACKDROPS: WeakKeyDictionary[Figure, tuple[list[Artist], list[Hashable]]] = WeakKeyDictionary()
+_Layer = tuple[list[Artist], list[Hashable]]
+_BACKDROPS: WeakKeyDictionary[Figure, dict[int, _Layer]] = WeakKeyDictionary()
 _DRAWN: dict[Hashable, str] = {}
 
 
@@ -66,15 +67,15 @@ def svg(fig: Figure, alt: str) -> str:
     )
 
 
-def backdrop(fig: Figure, artists: Iterable[Artist], key: Hashable) -> None:
+def backdrop(fig: Figure, artists: Iterable[Artist], key: Hashable, layer: int = 0) -> None:
     """Declare that `artists` of `fig` look the same in all figures with the same `key`.
 
     They are then drawn once for all these figures: the axes, labels and contours behind the frames
-    of a slider take nine tenths of the drawing time. Each call for a figure adds to its backdrop;
-    everything else is drawn on top of it. If one of the artists is changed afterwards, the figure
-    is drawn as a whole.
+    of a slider take nine tenths of the drawing time. Each call for a figure adds to a layer of its
+    backdrop; the layers are drawn one over the other, and everything else on top of them. If one of
+    the artists is changed afterwards, the figure is drawn as a whole.
     """
-    kept, keys = _BACKDROPS.setdefault(fig, ([], []))
+    kept, keys = _BACKDROPS.setdefault(fig, {}).setdefault(layer, ([], []))
     for artist in artists:
         kept.append(artist)
         artist.stale = False
@@ -82,18 +83,22 @@ def backdrop(fig: Figure, artists: Iterable[Artist], key: Hashable) -> None:
 
 
 def _layers(fig: Figure) -> list[str]:
-    kept, keys = _BACKDROPS.get(fig, ([], []))
-    if not kept or any(artist.stale for artist in kept):
+    layers = sorted(_BACKDROPS.get(fig, {}).items())
+    still = [artist for _, (kept, _) in layers for artist in kept]
+    if not still or any(artist.stale for artist in still):
         return [_body(fig)]
     places = tuple(ax.get_position().bounds for ax in fig.axes)
-    key = (tuple(fig.get_size_inches()), places, *keys)
     everything = [a for ax in fig.axes for a in ax.get_children()] + fig.get_children()
-    moving = [a for a in everything if a not in kept and a not in fig.axes]
-    if key not in _DRAWN:
-        if len(_DRAWN) >= 32:
-            _DRAWN.pop(next(iter(_DRAWN)))
-        _DRAWN[key] = _without(fig, moving)
-    return [_DRAWN[key], _without(fig, kept)]
+    everything = [a for a in everything if a not in fig.axes]
+    drawn = []
+    for number, (kept, keys) in layers:
+        key = (number, tuple(fig.get_size_inches()), places, *keys)
+        if key not in _DRAWN:
+            if len(_DRAWN) >= 32:
+                _DRAWN.pop(next(iter(_DRAWN)))
+            _DRAWN[key] = _without(fig, [a for a in everything if a not in kept])
+        drawn.append(_DRAWN[key])
+    return [*drawn, _without(fig, still)]
 
 
 def _without(fig: Figure, hidden: list[Artist]) -> str:
