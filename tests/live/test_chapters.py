@@ -17,8 +17,9 @@ from tests.site.pages import NOTEBOOK_PAGES, View
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
-# Two that together have all that a cell can show: sliders, films and lists, answers, Gymnasium.
-SOME = ("book/03_kl_step.html", "book/12_in_practice.html")
+# Two that together have all that a cell can show: sliders, lists, a film, answers that are right
+# and open; and that train.
+SOME = ("book/01_policy_gradient.html", "book/12_in_practice.html")
 IN_FIREFOX = "book/02_euclidean_step.html"
 
 
