@@ -33,7 +33,7 @@ help:
 	@echo "make format     let ruff lay out the code"
 	@echo "make notebooks  bring the notebooks into the form in which they are committed"
 	@echo "make hooks      check every commit with ruff, mypy and the notebook linter"
-	@echo "make bench      measure pages and build, and the crossing of chapter 8 (ten minutes)"
+	@echo "make bench      measure pages, their code, the build, and the crossing of chapter 8 (15 minutes)"
 	@echo "make clean      remove what was built; the .venv stays"
 
 # One stamp for the environment: made again when the pinned tree or the package's description changes.
@@ -101,6 +101,7 @@ test-newest:
 
 bench: book
 	$(PY) benchmarks/pages.py
+	$(PY) benchmarks/live.py
 	$(PY) benchmarks/crossing.py
 
 clean:

@@ -49,13 +49,18 @@ def start_python(page: Any) -> None:
     page.evaluate(settled("button.npg-run"))
 
 
-def run_code(page: Any, line: str) -> str:
-    """Run a line of code in the place of the page's first cell; return what it shows."""
+def edit(page: Any, line: str) -> None:
+    """Put a line of code in the place of the page's first cell."""
     if not page.locator(".cm-content").count():
         page.locator(".npg-edit").first.click()
     page.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(line)
+
+
+def run_code(page: Any, line: str) -> str:
+    """Run a line of code in the place of the page's first cell; return what it shows."""
+    edit(page, line)
     page.evaluate(settled("button.npg-run"))
     text: str = page.locator(".npg-output").first.inner_text()
     return text.strip()
