@@ -86,11 +86,11 @@ test: lint
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
 	$(PY) -m tools.site.pdf --optional
-	$(RUN) -m "not live" tests/site tests/live
+	$(RUN) -m "not live or quick" tests/site tests/live
 
 # Each page is a test of its own, and a worker takes the next one when it is free.
 test-live: book
-	$(RUN) --dist worksteal tests/live
+	$(RUN) --dist worksteal -m live tests/live
 
 # The floors of pyproject.toml are what the first of these ran on.
 test-lowest:
