@@ -9,7 +9,7 @@ cells that have the tag `study`, in their order) and writes book/data/{name}.jso
 four significant digits, beside the arguments, the seeds, the command, the versions and the machine.
 Where an argument is tuned, the value with the least mean is chosen on seeds of its own, for each
 setting of the others, and then repeated on the seeds that are reported. Both are stored.
-The whole takes about six minutes.
+The whole takes about seven minutes.
 """
 
 from __future__ import annotations
@@ -82,6 +82,16 @@ STUDIES = {
         Tuning("epsilon", range(1000, 1020)),
     ),
     "fresh_rows": Study("12_in_practice", "spent_twice", ({"epsilon": 0.01},), range(20)),
+    "train_here": Study(
+        "12_in_practice",
+        "trained_here",
+        tuple(
+            {"epsilon": epsilon, "line_search": line_search}
+            for epsilon in (0.02, 0.5)
+            for line_search in (True, False)
+        ),
+        range(10),
+    ),
 }
 
 

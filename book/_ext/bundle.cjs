@@ -9,6 +9,14 @@ const { PurgeCSS } = require("purgecss");
 
 const ICON_FONT = [/^fa$/, /^fas$/, /^far$/, /^fab$/, /^fa-/, /^:host$/];
 
+// The theme measures every block of code and output while a page opens, which makes the browser lay
+// out all of it. scrollers.js gives what scrolls its tab stop when it comes into view.
+const MEASURING = /document\.querySelectorAll\(\["pre",[^\]]*\]\.join\(", "\)\)\.forEach\(e=>\{e\.tabIndex=[^}]*\}\)/;
+function withoutMeasuring(scripts) {
+  if (!MEASURING.test(scripts)) throw new Error("the theme's script gives tab stops in another way now");
+  return scripts.replace(MEASURING, "0");
+}
+
 async function main() {
   const job = JSON.parse(fs.readFileSync(0, "utf8"));
   const read = (path) => fs.readFileSync(path, "utf8");
@@ -28,7 +36,7 @@ async function main() {
   const css = [used.css, ...job.ownCss.map(read)].join("\n");
   const smaller = { minify: true, logLevel: "error" };
   fs.writeFileSync(job.css, esbuild.transformSync(css, { loader: "css", ...smaller }).code);
-  const scripts = job.js.map((path) => `${read(path)}\n;`).join("\n");
+  const scripts = withoutMeasuring(job.js.map((path) => `${read(path)}\n;`).join("\n"));
   esbuild.buildSync({
     entryPoints: [job.search], outfile: job.searchOut, bundle: true, format: "esm",
     nodePaths: [process.env.NODE_PATH], ...smaller,

@@ -56,6 +56,10 @@ def _listed() -> dict[str, dict[str, None]]:
     return {"css": {}, "js": {}}
 
 
+def listed_assets() -> list[str]:
+    return [name for names in _listed().values() for name in names]
+
+
 def find_assets(app: Sphinx, config: Config) -> None:
     if not node.PACKAGES.is_dir():
         raise ConfigError(f"{node.PACKAGES} is missing: run `python -m tools.site.vendor` first")
@@ -131,9 +135,6 @@ def cut_fonts(static: Path, pages: dict[Path, str]) -> None:
                 f"{weight if 'wght' in style else 400};font-display:optional;{extent}"
                 f"src:url(fonts/{source.name}) format('woff2')}}"
             )
-        licence = node.PACKAGES / package / "LICENSE"
-        name = f"{package.rpartition('/')[2]}.LICENSE"
-        (static / "fonts" / name).write_bytes(licence.read_bytes())
     (static / "fonts.css").write_text("\n".join(rules), "utf-8")
 
 
@@ -180,7 +181,7 @@ def delete_unreferenced(static: Path, pages: dict[Path, str]) -> None:
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
-        elif path.name not in named and path.suffix != ".LICENSE":
+        elif path.name not in named:
             path.unlink()
 
 

@@ -17,7 +17,7 @@ SHOWN_STEPS = 250  # five seconds of the pole
 
 
 class PoleTraining:
-    """A run whose KL radius can be changed between two iterations.
+    """A run whose KL radius and line search can be changed between two iterations.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ class PoleTraining:
     """
 
     def __init__(self, seed: int, epsilon: float, line_search: bool) -> None:
-        method = "trpo" if line_search else "npg"
-        settings = settings_for(ENVIRONMENT, epsilon=epsilon)
-        self.run = Run(ENVIRONMENT, method, seed=seed, settings=settings)
+        self.run = Run(ENVIRONMENT, "trpo", seed=seed, settings=settings_for(ENVIRONMENT))
         self.env = make_env(ENVIRONMENT)
+        self.use(epsilon, line_search)
 
-    def set_epsilon(self, epsilon: float) -> None:
-        """Use another radius from the next iteration on."""
+    def use(self, epsilon: float, line_search: bool) -> None:
+        """Take another radius, and the search or not, from the next iteration on."""
         self.run.settings = replace(self.run.settings, epsilon=epsilon)
+        self.run.method = "trpo" if line_search else "npg"
 
     def step(self) -> dict[str, Any]:
         """Do one iteration; return what the page draws of it."""
@@ -45,6 +45,7 @@ class PoleTraining:
             "mean_return": None if math.isnan(record.mean_return) else record.mean_return,
             "kl": record.kl,
             "epsilon": self.run.settings.epsilon,
+            "searched": self.run.method == "trpo",
             "reason": record.reason,
         }
 

@@ -32,7 +32,8 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def settle(page: Any) -> None:
-    """Wait until the fonts are there."""
+    """Wait until the fonts are there and every section is laid out."""
+    page.wait_for_selector("html:not(.npg-arriving)", state="attached")
     page.evaluate("() => document.fonts.ready.then(() => true)")
     page.wait_for_load_state("networkidle")
 

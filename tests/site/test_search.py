@@ -100,7 +100,4 @@ def test_a_search_that_failed_says_so_and_can_be_repeated(visit: Any) -> None:
 
 def test_the_results_are_counted_for_a_screen_reader(search: Visit) -> None:
     results(search, "damping")
-    status = search.page.locator(f"{PLACE} [role=status]")
-    search.page.wait_for_function(
-        "e => e.textContent.endsWith('results')", arg=status.element_handle()
-    )
+    search.page.wait_for_selector(f"{PLACE} [role=status]:text-matches('results$')")

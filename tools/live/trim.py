@@ -14,7 +14,7 @@ from types import MappingProxyType
 # What can go, by package; a wheel's record of its files loses the same lines.
 UNNEEDED = {
     "matplotlib": r"matplotlib/(tests|testing|mpl-data/(sample_data|images|plot_directive)"
-    r"|mpl-data/fonts/(afm|pdfcorefonts|ttf/(?!DejaVuSans(-Bold|-Oblique)?\.ttf|STIX))"
+    r"|mpl-data/fonts/(afm|pdfcorefonts|ttf/(?!DejaVuSans(-Bold|-Oblique)?\.ttf|STIX|LICENSE))"
     r"|backends/(_tkagg|web_backend|qt_editor))|mpl_toolkits/(axes_grid1|axisartist|tests)",
     "numpy": r"numpy/(.*/tests/|_pyinstaller|.*\.pyi$|.*\.(c|h|a|lib)$)",
     "scipy": r"scipy/(.*/tests/|.*\.pyi$|.*\.(pxd|pyx|h)$)",

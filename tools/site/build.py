@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tools.live import packages
 from tools.site.downloads import add_notices
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +84,11 @@ def started(*command: str) -> subprocess.Popen[bytes]:
 
 def build(force: bool = False) -> int:
     """Build the book if it is out of date, or in any case if `force`; return the exit code."""
-    sources, executed = digest(SOURCES), digest(CODE)
+    # First, because the page of licences names what there is, and a site that had to be built
+    # without is out of date when Python can be had.
+    if code := started(sys.executable, "-m", "tools.live.packages").wait():
+        return code
+    sources, executed = f"{digest(SOURCES)} {packages.current()}", digest(CODE)
     index = BUILD / "html" / "index.html"
     if not force and index.is_file() and answers_to(STAMP, sources):
         print("The book is up to date in _build/html", flush=True)
@@ -109,7 +114,7 @@ def build(force: bool = False) -> int:
         return code or 1
     add_notices(BUILD / "html" / "_sources" / "book")
     # Python for the reader's browser, then the policy that keeps every page to our own files.
-    for step in ("tools.live.packages", "tools.live.site", "tools.site.policy"):
+    for step in ("tools.live.site", "tools.site.policy"):
         if code := started(sys.executable, "-m", step).wait():
             shutil.rmtree(BUILD / "html", ignore_errors=True)
             print(f"The book was not built: {step} failed", file=sys.stderr)

@@ -7,7 +7,13 @@
     .filter((box) => box.querySelector(".cell_input pre"));
   if (!boxes.length) return;
   const root = document.documentElement.dataset.content_root;
-  const page = () => import(new URL(`${root}_static/live/page.js`, location.href).href);
+  // Browsers load no modules and no Python into a page that was opened as a file.
+  const page = () => {
+    if (location.protocol !== "file:") return import(new URL(`${root}_static/live/page.js`, location.href).href);
+    bar.dataset.state = "error";
+    status.textContent = "A page opened as a file cannot run code: use the start file that README.txt names.";
+    return new Promise(() => {});
+  };
   const button = (name, text, title) => {
     const made = document.createElement("button");
     Object.assign(made, { type: "button", className: name, textContent: text, title });
@@ -31,7 +37,7 @@
 
   // The place for training has a button that fetches what it needs.
   document.querySelectorAll(".npg-train").forEach((place) => {
-    const begin = button("npg-train-start", "Train TRPO here", "Fetches Python, about 15 MB, once");
+    const begin = button("npg-train-start", "Train TRPO here", "Fetches Python, 17 MB at most, once");
     begin.addEventListener("click", async () => (await page()).train(place).begin());
     place.replaceChildren(begin);
   });

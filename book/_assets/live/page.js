@@ -46,8 +46,8 @@ const shows = {
     const label = cell.exercise?.id;
     if (ok && label) store.keepSolved(label);
   },
-  iteration: (row) => training?.iteration(row),
-  track: ({ track }) => training?.track(track),
+  iteration: () => {}, // train.js listens for itself
+  track: () => {},
   broken: ({ text }) => state("error", `Python has stopped: ${text}. Run starts it again.`),
 };
 session.addEventListener("message", ({ detail }) => {
@@ -63,6 +63,7 @@ export const runTo = async (last, only = [last]) => {
   const above = cells.slice(0, last.number - 1).filter((cell) => cell.ran !== cell.text);
   queue.splice(0, queue.length, ...above, ...only.filter((cell) => !above.includes(cell)));
   const many = queue.length;
+  training?.wait();
   try {
     running = queue[0];
     state("loading", "Starting Python");
@@ -92,16 +93,19 @@ export const runTo = async (last, only = [last]) => {
     queue.length = 0;
     cells.forEach((cell) => { cell.ran = null; });
     if (bar.dataset.state !== "error") state("idle", "Stopped. The next Run starts Python again, and what stands above first.");
+  } finally {
+    training?.resume();
   }
 };
 export const run = (cell) => runTo(cell);
 export const runAll = () => runTo(cells.at(-1), cells);
 export const stop = () => {
-  training?.end();
+  training?.lost("Stopped.");
   session.stop();
+  if (!running) state("idle", "Stopped.");
 };
 export const train = (place) => {
-  training ??= trainer(place, session, state);
+  training ??= trainer(place, session, state, () => Boolean(running));
   return training;
 };
 export const find = (box) => cells.find((cell) => cell.box === box);

@@ -68,21 +68,25 @@ const answers = {
   draw: ({ figure, request, position }) => { page.draw(figure, request, position); },
 };
 
-// Training goes on between messages, so that the radius can be moved and the rest can be had.
+// Training goes on between messages, so that its radius can be moved and the rest can be had.
 let training = null;
-const train = async ({ seed, epsilon, lineSearch }) => {
-  const mine = page.train(seed, epsilon, lineSearch);
-  training = mine;
-  for (let k = 0; training === mine; k += 1) {
-    postMessage({ kind: "iteration", ...mine.step().toJs({ dict_converter: Object.fromEntries }) });
-    if (k % 4 === 0) postMessage({ kind: "track", track: mine.track().toJs() });
+let turn = 0;
+const go = async ({ run }) => {
+  const mine = (turn += 1);
+  for (let k = 0; turn === mine; k += 1) {
+    postMessage({ kind: "iteration", run, ...training.step().toJs({ dict_converter: Object.fromEntries }) });
+    if (k % 4 === 0) postMessage({ kind: "track", run, track: training.track().toJs() });
     await new Promise((next) => { setTimeout(next); });
   }
 };
 Object.assign(answers, {
-  train,
-  radius: ({ epsilon }) => training?.set_epsilon(epsilon),
-  rest: () => { training = null; },
+  train: ({ run, seed, epsilon, lineSearch }) => {
+    training = page.train(seed, epsilon, lineSearch);
+    return go({ run });
+  },
+  go,
+  use: ({ epsilon, lineSearch }) => training?.use(epsilon, lineSearch),
+  rest: () => { turn += 1; },
 });
 
 onmessage = async ({ data }) => {

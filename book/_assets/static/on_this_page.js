@@ -12,11 +12,12 @@
     waiting = false;
     // At the page's end several sections may be on view that can never come up to the line.
     const ended = scrollY + innerHeight >= root.scrollHeight - 2;
-    const tops = targets.map((target) => target.getBoundingClientRect().top);
     const place = ended && location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const seen = place && place.getBoundingClientRect().top;
     const from = !ended ? line : place && seen > 0 && seen < innerHeight ? Math.max(seen + 1, line) : innerHeight / 2;
-    const at = tops.findLastIndex((y) => y <= from);
+    // No further than needed: to be measured, a section has to be laid out.
+    const next = targets.findIndex((target) => target.getBoundingClientRect().top > from);
+    const at = (next < 0 ? targets.length : next) - 1;
     links.forEach((link, k) => {
       link.classList.toggle("active", k === at);
       if (k === at) link.setAttribute("aria-current", "true");

@@ -64,7 +64,12 @@ RC: dict[str, Any] = {
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
     "legend.fontsize": SMALL,
-    "legend.frameon": False,
+    "legend.frameon": True,  # lets no grid line run through the words
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "legend.fancybox": False,
+    "legend.borderpad": 0.25,
     "legend.handlelength": 2.1,
     "legend.handletextpad": 0.5,
     "text.color": INK,

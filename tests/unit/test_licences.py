@@ -1,0 +1,65 @@
+"""What the site ships of others: each package with its texts, and none of which nobody knows."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools.site import licences, node
+
+METADATA = "Name: a\nVersion: 1.0\n"
+
+
+def wheel(folder: Path, metadata: str, **members: str) -> Path:
+    path = folder / "a-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a-1.0.dist-info/METADATA", METADATA + metadata)
+        for name, text in members.items():
+            made.writestr(name.replace("__", "/"), text)
+    return path
+
+
+def test_all_notices_of_a_wheel_are_kept_and_no_code(tmp_path: Path) -> None:
+    members = {"a-1.0.dist-info/LICENSE.txt": "one", "a/fonts/LICENSE_DEJAVU": "two",
+               "a/COPYING": "three", "a/license.py": "code"}  # fmt: skip
+    shipped = licences.of_wheel(wheel(tmp_path, "License-Expression: MIT\n", **members))
+    assert (shipped.name, shipped.version, shipped.licence) == ("a", "1.0", "MIT")
+    assert list(shipped.texts.values()) == ["one", "two", "three"]
+    assert all(text in shipped.text for text in ("a 1.0", "MIT", "one", "two", "three"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "members", "reason"),
+    [
+        ("License: MIT\n", {}, "a 1.0 is shipped and brings no licence text"),
+        ("License: MIT\n", {"a/LICENSE": " "}, "brings no licence text"),
+        ("", {"a/LICENSE": "text"}, "a 1.0"),
+    ],
+)
+def test_a_package_without_a_licence_is_an_error(
+    tmp_path: Path, metadata: str, members: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(licences.Missing, match=reason):
+        licences.of_wheel(wheel(tmp_path, metadata, **members))
+
+
+def test_an_npm_package_without_a_text_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "PACKAGES", tmp_path)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "package.json").write_text(json.dumps({"version": "2", "license": "MIT"}))
+    with pytest.raises(licences.Missing, match="b 2"):
+        licences.of_npm("b", "scripts")
+    (tmp_path / "b" / "LICENCE.md").write_text("text")
+    assert licences.of_npm("b", "scripts").texts == {"LICENCE.md": "text"}
+
+
+def test_a_style_sheet_of_nobody_known_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own.css").touch()
+    known = ["own.css", "basic.css", "styles/theme.css", "pygments.css", "copybutton.js"]
+    assert licences.unknown(known, tmp_path) == []
+    assert licences.unknown([*known, "stranger.js"], tmp_path) == ["stranger.js"]
