@@ -17,7 +17,7 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf wheel archive serve lab test test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf wheel archive serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read and run the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
@@ -27,13 +27,14 @@ help:
 	@echo "make archive    the site and start files for each system as one zip, for a stick"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
+	@echo "make test-live  run every chapter in the browser, each cell against what its notebook stores"
 	@echo "make test-lowest  the package's tests and notebooks on the lowest versions allowed"
 	@echo "make test-newest  the same on the newest Python and what goes with it"
 	@echo "make lint       only ruff, types, import layers and the notebooks' form"
 	@echo "make format     let ruff lay out the code"
 	@echo "make notebooks  bring the notebooks into the form in which they are committed"
 	@echo "make hooks      check every commit with ruff, mypy and the notebook linter"
-	@echo "make bench      measure pages and build, and the crossing of chapter 8 (ten minutes)"
+	@echo "make bench      measure pages, their code, the build, and the crossing of chapter 8 (15 minutes)"
 	@echo "make clean      remove what was built; the .venv stays"
 
 # One stamp for the environment: made again when the pinned tree or the package's description changes.
@@ -86,11 +87,15 @@ hooks: $(READY)
 
 # The tests of the code come first: the evidence page reports their results.
 test: lint
-	$(RUN) tests book --ignore=tests/site
+	$(RUN) tests book --ignore=tests/site --ignore=tests/live
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
 	$(PY) -m tools.site.pdf --optional
-	$(RUN) tests/site
+	$(RUN) -m "not live or quick" tests/site tests/live
+
+# Each page is a test of its own, and a worker takes the next one when it is free.
+test-live: book
+	$(RUN) --dist worksteal -m live tests/live
 
 # The floors of pyproject.toml are what the first of these ran on.
 test-lowest:
@@ -101,6 +106,7 @@ test-newest:
 
 bench: book
 	$(PY) benchmarks/pages.py
+	$(PY) benchmarks/live.py
 	$(PY) benchmarks/crossing.py
 
 clean:

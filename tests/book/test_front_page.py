@@ -64,6 +64,13 @@ def test_every_make_target_that_is_named_exists(text: str) -> None:
     assert named <= targets
 
 
+def test_ci_runs_every_target_of_tests() -> None:
+    makefile, ci = ((ROOT / name).read_text("utf-8") for name in ("Makefile", ".ci/run"))
+    targets = re.findall(r"^(test[a-z-]*):", makefile, re.MULTILINE)
+    assert len(targets) > 1
+    assert re.findall(r"^make (test[a-z-]*) ", ci, re.MULTILINE) == targets
+
+
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_every_path_that_is_named_exists(text: str) -> None:
     folders = "book|npgkit|tests|tools|benchmarks"

@@ -17,7 +17,7 @@ from typing import Any
 NUMBER = re.compile(r"(?<![\w.])(?:(?<!\w)-)?\d+(?:\.\d*)?(?:e[+-]?\d+)?(?!\w)")
 PICTURES = ("Figure: ", "Film: ")
 SLIDERS = "Slider figure: "
-ENDS = re.compile(r" from \S+ to \S+?(?=;|$)")  # a page shows one readout at a time
+ENDS = re.compile(r" from [^;]*")  # a page shows one readout at a time
 
 # Run in a page: for each code cell in order, what its run showed as [kind, text], or null.
 OF_PAGE = """() => {

@@ -15,16 +15,17 @@ from tests.live.running import RUN_ALL, code_cells, notebook_of, run_all
 from tests.site.firefox import Firefox
 from tests.site.pages import NOTEBOOK_PAGES, View
 
-pytestmark = [pytest.mark.site, pytest.mark.browser]
+pytestmark = [pytest.mark.site, pytest.mark.browser, pytest.mark.live]
 
-# Two that together have all that a cell can show: sliders, films and lists, answers, Gymnasium.
-SOME = ("book/03_kl_step.html", "book/12_in_practice.html")
+# Two that together have all that a cell can show: sliders, lists, a film, answers that are right
+# and open; and that train.
+SOME = ("book/01_policy_gradient.html", "book/12_in_practice.html")
 IN_FIREFOX = "book/02_euclidean_step.html"
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in SOME else pytest.mark.live) for n in NOTEBOOK_PAGES],
+    [pytest.param(n, marks=pytest.mark.quick if n in SOME else ()) for n in NOTEBOOK_PAGES],
 )
 def test_every_cell_shows_what_the_notebook_stores(visit: Callable[..., Any], name: str) -> None:
     """In Chromium, from a first visit, with no other host asked and no complaint."""
@@ -36,6 +37,7 @@ def test_every_cell_shows_what_the_notebook_stores(visit: Callable[..., Any], na
         assert (seen.errors, seen.foreign, seen.failed) == ([], [], [])
 
 
+@pytest.mark.quick
 def test_a_chapter_runs_in_firefox(firefox: Firefox, address: str) -> None:
     """The same of one chapter, in Firefox's own WebAssembly and worker."""
     firefox.open(address + IN_FIREFOX)

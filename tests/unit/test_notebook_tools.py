@@ -212,6 +212,15 @@ SPOILT: dict[str, tuple[Callable[[Notebook], Any], str]] = {
         put(2, source="# NBVAL_IGNORE_OUTPUT\nprint(1.5)"),
         "3: comment '# NBVAL_IGNORE_OUTPUT'",
     ),
+    "large tolerance": (
+        put(2, metadata={"tolerance": 0.01}),
+        "3: tolerance 0.01; it is a number above 0 and at most 0.001",
+    ),
+    "tolerance in words": (put(2, metadata={"tolerance": "1e-6"}), "3: tolerance '1e-6'; it is"),
+    "tolerance of nothing": (
+        put(2, metadata={"tolerance": 1e-6}, outputs=[]),
+        "3: tolerance on a cell that prints no number",
+    ),
     "no title": (put(0, source="What is a step?"), "1: the first cell does not begin"),
     "second title": (put(1, source="# Another"), "2: second title"),
     "claim without label": (
@@ -252,6 +261,12 @@ def test_linter_reports(case: str) -> None:
     spoil(notebook)
     found = reasons(notebook)
     assert any(line.startswith(f"nb.ipynb:{expected}") for line in found), found
+
+
+def test_a_small_tolerance_is_allowed() -> None:
+    notebook = clean()
+    put(2, metadata={"tolerance": 1e-6})(notebook)
+    assert reasons(notebook) == []
 
 
 def test_a_reason_allows_a_longer_cell() -> None:

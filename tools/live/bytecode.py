@@ -21,7 +21,7 @@ SITE = f"/lib/python{MAJOR}.{MINOR}/site-packages"
 HOMES = (SITE, f"/lib/python{MAJOR}{MINOR}.zip")
 IMPORTED = (
     "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "tqdm.auto",
-    "npgkit.live.training",
+    "npgkit.live.training", "tarfile",  # Pyodide unpacks wheels with it
 )  # fmt: skip
 # The source is not looked at again: flag 1, and no hash.
 HEADER = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)

@@ -30,7 +30,7 @@ NOTEBOOK_METADATA: dict[str, Any] = {
 }
 # Metadata that the build or the checks read; editors add others.
 KEPT_NOTEBOOK_KEYS = ("mystnb", "myst", "html_meta")
-KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked", "jupyter")
+KNOWN_CELL_KEYS = ("tags", "mystnb", "quoted", "long", "unchecked", "tolerance", "jupyter")
 EDITOR_CELL_KEYS = (
     "ExecuteTime", "collapsed", "colab", "deletable", "editable", "execution", "jupyter",
     "jp-MarkdownHeadingCollapsed", "language_info", "pycharm", "scrolled", "slideshow", "trusted",

@@ -37,6 +37,7 @@ MACHINE_PATH = re.compile(r"(?<![\w/])/(?:home|Users|root|tmp|opt|usr|var|privat
 SKIPPING_COMMENT = re.compile(r"#\s*(?:NBVAL_|PYTEST_VALIDATE_)\w+")
 # Calls that open a file, or name one to be opened.
 OPENERS = ("open", "Path", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "Image", "SVG")
+MOST_TOLERANCE = 1e-3
 HIDING_TAGS = ("remove-cell", "remove-input", "nbval-skip")
 CLAIM_PREFIXES = {
     "theorem": "thm-",
@@ -182,6 +183,17 @@ def visible(cell: Cell) -> Reasons:
         yield f"comment {match[0]!r}: say it by tags, with the reason in the metadata"
 
 
+def tolerance(cell: Cell) -> Reasons:
+    """A tolerance for another NumPy is small, and for a number that is there."""
+    value = cell["metadata"].get("tolerance")
+    if value is None:
+        return
+    if not isinstance(value, float) or not 0.0 < value <= MOST_TOLERANCE:
+        yield f"tolerance {value!r}; it is a number above 0 and at most {MOST_TOLERANCE}"
+    if not any(re.search(r"\d", text) for text in output_texts(cell)):
+        yield "tolerance on a cell that prints no number"
+
+
 def errors_as_told(cell: Cell) -> Reasons:
     """A cell has stored an error if, and only if, it is tagged as raising one."""
     raised = [output for output in cell["outputs"] if output["output_type"] == "error"]
@@ -240,8 +252,8 @@ def captioned(cell: Cell) -> Reasons:
 
 
 CODE_RULES: tuple[Callable[[Cell], Reasons], ...] = (
-    length, width, visible, errors_as_told, text_only, same_on_every_machine, runs_anywhere,
-    captioned,
+    length, width, visible, tolerance, errors_as_told, text_only, same_on_every_machine,
+    runs_anywhere, captioned,
 )  # fmt: skip
 
 

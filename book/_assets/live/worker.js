@@ -2,6 +2,9 @@
 // of a slider figure, or trains. What it shows it posts (npgkit/live/cells.py has the kinds).
 import { loadPyodide } from "./python/pyodide.mjs";
 
+// Started from a file it would not be held to the page's security policy (session.js).
+if (self.location.protocol !== "blob:") throw new Error("This worker is started by a page's line");
+
 const here = (name) => new URL(name, import.meta.url).href;
 const BEGINNING = ["pyodide.asm.wasm", "python_stdlib.zip"];
 
