@@ -21,8 +21,6 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tools.site.downloads import add_notices
-
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "book.stamp"
@@ -107,9 +105,12 @@ def build(force: bool = False) -> int:
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1
-    add_notices(BUILD / "html" / "_sources" / "book")
-    # Python for the reader's browser, then the policy that keeps every page to our own files.
-    for step in ("tools.live.packages", "tools.live.site", "tools.site.policy"):
+    # Notebooks to download; Python for the reader's browser, in the page and in JupyterLite; then
+    # the policy that keeps every page to our own files.
+    for step in (
+        "tools.site.downloads", "tools.live.packages", "tools.live.site", "tools.live.lite",
+        "tools.site.policy",
+    ):  # fmt: skip
         if code := started(sys.executable, "-m", step).wait():
             shutil.rmtree(BUILD / "html", ignore_errors=True)
             print(f"The book was not built: {step} failed", file=sys.stderr)
