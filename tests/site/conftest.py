@@ -1,11 +1,13 @@
-"""A server and a browser for the tests of the built site.
+"""A server and browsers for the tests of the built site.
 
-The browser is the system's Chromium. Where there is none, a reader's tests skip and say so; under
-CI they fail. The same holds for a site that has not been built.
+The browsers are the system's Chromium and Firefox. Where one is missing, a reader's tests skip and
+say so; under CI they fail. The same holds for a site that has not been built.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.site.browser import SITE, Visit, settle, unavailable
+from tests.site.firefox import Firefox
 from tests.site.pages import View
 from tools.site import serve
 from tools.site.chromium import FLAGS, program
@@ -51,6 +54,17 @@ def chromium() -> Iterator[Any]:
         browser = tools.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    names = ("firefox", "firefox-esr")
+    path = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        unavailable("no Firefox on this machine: install it, or name it in FIREFOX")
+    browser = Firefox(path, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

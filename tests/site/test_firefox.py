@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-
 import pytest
 
-from tests.site.browser import unavailable
 from tests.site.firefox import Firefox
 from tests.site.pages import NOTEBOOK_PAGES, WITH_SLIDERS
 
@@ -29,17 +24,6 @@ FONT = """document.fonts.ready.then(() => Array.from(document.fonts)
 DIAL = "document.querySelector('article input[type=range]')"
 STATE = f"""[{DIAL}.value, {DIAL}.getAttribute('aria-valuetext'),
   {DIAL}.closest('.npg-explore').querySelector('.npg-frame').innerHTML]"""
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    names = ("firefox", "firefox-esr")
-    program = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        unavailable("no Firefox on this machine: install it, or name it in FIREFOX")
-    browser = Firefox(program, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
 
 
 def complaints(firefox: Firefox) -> list[str]:

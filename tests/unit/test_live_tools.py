@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.live import packages, trim, wheel
+from tools.live import bytecode, packages, trim, wheel
 from tools.site import policy
 
 
@@ -30,6 +31,37 @@ def test_a_trimmed_wheels_record_lists_what_is_left(tmp_path: Path) -> None:
         lines = made.read("numpy-1.dist-info/RECORD").decode().split()
         assert [line.split(",")[0] for line in lines] == list(kept)
         assert made.read("numpy/core.py") == b"x = 1\n"
+
+
+def test_bytecode_takes_the_place_of_its_source(tmp_path: Path) -> None:
+    """What is compiled has no source beside it, and is listed without a hash."""
+    path = tmp_path / "a-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a/one.py", "x = 1")
+        made.writestr("a/two.py", "x = 2")
+        made.writestr("a-1.dist-info/RECORD", "a/one.py,sha256=x,5\na/two.py,sha256=y,5\n")
+    trim.wheel(path, "a", {"a/one.py": b"compiled"})
+    with zipfile.ZipFile(path) as made:
+        assert made.namelist() == ["a/one.pyc", "a/two.py", "a-1.dist-info/RECORD"]
+        assert made.read("a/one.pyc") == b"compiled"
+        assert made.read("a-1.dist-info/RECORD") == b"a/one.pyc,,\na/two.py,sha256=y,5\n"
+
+
+def test_compiled_modules_are_found_by_their_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytecode runs without its source; what lies elsewhere is left out."""
+    (tmp_path / "npg_compiled.py").write_text("x = 41 + 1", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(bytecode, "HOMES", (str(tmp_path),))
+    module = importlib.import_module("npg_compiled")
+    monkeypatch.delitem(sys.modules, "npg_compiled")
+    ((name, data),) = bytecode.compiled([module, json])
+    assert name == "npg_compiled.py"
+    (tmp_path / name).unlink()
+    (tmp_path / f"{name}c").write_bytes(data)
+    importlib.invalidate_caches()
+    assert importlib.import_module("npg_compiled").x == 42
 
 
 def test_what_is_no_file_of_pyodides_lock_is_refused(

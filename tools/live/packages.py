@@ -63,7 +63,7 @@ def sha256(path: Path) -> str:
 
 def digest() -> str:
     """A hash of what the folder is made from."""
-    own = ("carrier.txt", "pure.txt", "packages.py", "trim.py")
+    own = ("carrier.txt", "pure.txt", "packages.py", "trim.py", "bytecode.mjs", "bytecode.py")
     sources = [PYODIDE / "pyodide-lock.json", *(HERE / name for name in own)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
@@ -125,14 +125,21 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
     """The lock's description of a wheel in Python alone."""
     with zipfile.ZipFile(path) as wheel:
         tops = {member.split("/")[0] for member in wheel.namelist()}
-    imports = sorted(
-        top.removesuffix(".py") for top in tops if not top.endswith((".dist-info", ".data"))
-    )
+    imports = sorted(Path(top).stem for top in tops if not top.endswith((".dist-info", ".data")))
     return {
         "name": name, "version": version, "file_name": path.name, "install_dir": "site",
         "sha256": sha256(path), "package_type": "package", "imports": imports,
         "depends": list(depends),
     }  # fmt: skip
+
+
+def bytecode(folder: Path) -> dict[str, bytes]:
+    """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
+    with tempfile.TemporaryDirectory() as out:
+        program = [*node.command("node"), str(HERE / "bytecode.mjs")]
+        subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
+        made = [path for path in Path(out).rglob("*") if path.is_file()]
+        return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
 
 def make(folder: Path) -> None:
@@ -142,15 +149,16 @@ def make(folder: Path) -> None:
         shutil.copy2(PYODIDE / name, folder)
     built = {name: lock["packages"][name] for name in BUILT}
     fetch_built(version, {one["file_name"]: one["sha256"] for one in built.values()}, folder)
+    pip_download(HERE / "pure.txt", folder)
+    compiled = bytecode(folder)
+    for path in [folder / "python_stdlib.zip", *folder.glob("*.whl")]:
+        trim.wheel(path, path.name.split("-")[0], compiled)
     packages = {}
     for name, one in built.items():
-        trim.wheel(folder / one["file_name"], name)
         depends = [other for other in one["depends"] if other not in UNUSED]
         packages[name] = {**one, "depends": depends, "sha256": sha256(folder / one["file_name"])}
-    pip_download(HERE / "pure.txt", folder)
     for name, depends in PURE.items():
         (path,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
-        trim.wheel(path, name)
         packages[name] = entry(path, name, path.name.split("-")[1], depends)
     whole = {"info": lock["info"], "packages": packages}
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")

@@ -1,10 +1,15 @@
-"""Wheels without what a page's Python never opens: other formats' fonts, tests, windows."""
+"""Archives without what a page's Python never opens: other formats' fonts, tests, windows.
+
+What is there compiled takes the place of its source.
+"""
 
 from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 # What can go, by package; a wheel's record of its files loses the same lines.
 UNNEEDED = {
@@ -20,8 +25,11 @@ UNNEEDED = {
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def wheel(path: Path, package: str) -> None:
-    """Write the wheel at `path` again without the files that match `UNNEEDED[package]`."""
+def wheel(path: Path, package: str, bytecode: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    """Write the wheel at `path` again without the files that match `UNNEEDED[package]`.
+
+    Those in `bytecode` become it, under its name; the record then has no hash of them.
+    """
     unneeded = re.compile(UNNEEDED.get(package, r"(?!)"))
     fresh = path.with_suffix(".new")
     with (
@@ -31,13 +39,16 @@ def wheel(path: Path, package: str) -> None:
         for name in whole.namelist():
             if unneeded.match(name) or name.endswith("/"):
                 continue
-            data = whole.read(name)
+            data = bytecode.get(name) or whole.read(name)
             if name.endswith(".dist-info/RECORD"):
                 lines = [
                     line
                     for line in data.decode().splitlines()
                     if not unneeded.match(line.split(",")[0])
                 ]
+                lines = [f"{line.split(',')[0]}c,," if line.split(",")[0] in bytecode else line
+                         for line in lines]  # fmt: skip
                 data = ("\n".join(lines) + "\n").encode()
+            name += "c" * (name in bytecode)
             kept.writestr(zipfile.ZipInfo(name, EARLIEST), data, zipfile.ZIP_DEFLATED, 9)
     fresh.replace(path)

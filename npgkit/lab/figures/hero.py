@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.optimize import brentq
 
 import npgkit
 from npgkit.lab import plots
@@ -34,10 +33,19 @@ _WINDOW = ((-1.3, 4.1), (-4.9, 0.5))
 
 @cache
 def radius(epsilon: float) -> float:
-    """Return the length, in logits, of the plain step whose mean KL is `epsilon`."""
-    return brentq(
-        lambda r: npgkit.euclidean_step(POLICY, THETA, BATCH, radius=r).kl - epsilon, 1e-6, 16.0
-    )
+    """Return the length, in logits, of the plain step whose mean KL is `epsilon`.
+
+    By bisection: along a line the KL grows. A root finder of SciPy's would bring 13 MB to a page.
+    """
+    ahead = npgkit.euclidean_step(POLICY, THETA, BATCH, radius=1.0).theta - THETA
+    low, high = 0.0, 16.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        if distance(THETA + middle * ahead) < epsilon:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @cache
