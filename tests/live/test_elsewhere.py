@@ -67,7 +67,7 @@ def test_a_downloaded_chapter_runs_where_npgkit_is_not(
     """Its first cell gets the wheel from the site, with what the chapter draws with."""
     with visit(View("book/03_kl_step.html")) as seen:
         with seen.page.expect_download() as saved:
-            seen.page.click('a.npg-download[href$=".ipynb"]')
+            seen.page.click('a[download][href$=".ipynb"]')
         assert saved.value.suggested_filename == "03_kl_step.ipynb"
         saved.value.save_as(tmp_path / "03_kl_step.ipynb")
         assert seen.errors == []

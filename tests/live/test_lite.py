@@ -66,7 +66,7 @@ def test_a_saved_copy_gives_way_to_the_published_version(visit: Callable[..., An
         seen.page.wait_for_function(lite.OPEN, timeout=60_000)
         assert seen.page.evaluate(SOURCE) == "mine"
         with seen.page.context.expect_page() as opened:
-            seen.page.click("text=the published version")
+            seen.page.click(".jp-RenderedMarkdown >> text=the published version")
         opened.value.wait_for_function(lite.OPEN, timeout=60_000)
         assert opened.value.evaluate(SOURCE).startswith("import numpy")
 

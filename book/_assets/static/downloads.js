@@ -3,7 +3,7 @@
   "use strict";
   const UNKNOWN = "https://address-of-the-book.invalid/";
   document.addEventListener("click", async (event) => {
-    const link = event.target.closest('a.npg-download[href$=".ipynb"]');
+    const link = event.target.closest('a[download][href$=".ipynb"]');
     if (!link) return;
     event.preventDefault();
     const home = new URL(document.documentElement.dataset.content_root, location.href).href;
