@@ -21,6 +21,8 @@ def load_ipython_extension(shell: Any) -> None:
 
     absent.provide()
     be_quiet()
+    # The kernel's stand-in is empty; npgkit.practice knows what to do without the module.
+    sys.modules.pop("resource", None)
     packages = pyodide_js.lockfile.packages.to_py(depth=3)
     base = pyodide_js.lockfileBaseUrl
     finder = OnDemand(
