@@ -77,7 +77,8 @@ what you save stays in it. Begin again: [the published version]({home}lite/{agai
 BUTTON = re.compile(r'<a class="btn btn-sm npg-download" href="[^"]*\.ipynb"')
 OPEN = (
     '<a class="btn btn-sm npg-download npg-lite" href="{up}lite/open.html?path={path}"'
-    ' aria-label="Open as notebook" title="JupyterLab in this browser, nothing to install">notebook</a>\n  '
+    ' aria-label="Open as notebook" title="JupyterLab in this browser, nothing to install">'
+    "notebook</a>\n  "
 )
 NOT_SERVED = ("rspack*", "package.json", "*.schema.*.json", "doc", "build/*.eot", "build/fa-*.svg")
 
