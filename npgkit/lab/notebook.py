@@ -6,6 +6,9 @@ works in a notebook and on a static page, with the mouse, by touch and with the 
 
 ipywidgets gives the handle of a slider no name and reads out the position instead of the value. A
 few lines of JavaScript beside the sliders mend that in the notebook; a page has native sliders.
+
+A figure's caption stands in its cell's metadata, where the site finds it. JupyterLab sends these
+along with the cell, so it is shown there, too.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from itertools import product
 from typing import Any
 
 import ipywidgets as widgets
-from IPython.display import display
+from IPython import get_ipython
+from IPython.display import Markdown, display
 
 from npgkit.lab.drawing import render
 from npgkit.lab.sliders import Sliders
@@ -69,6 +73,7 @@ class Notebook:
 
     def picture(self, html: str, words: str) -> None:
         display(Picture(html, words))
+        _show_caption()
 
     def sliders(self, figure: Sliders) -> None:
         """Show the sliders and the first frame at once; fill in the other frames afterwards."""
@@ -80,9 +85,17 @@ class Notebook:
         frames.update({k: widgets.HTML(_PENDING, **look) for k in positions if k != first})
         frames[first].value = figure.frame(first)
         display(_assemble(figure, frames))
+        _show_caption()
         for position in positions:
             if position != first:
                 frames[position].value = figure.frame(position)
+
+
+def _show_caption() -> None:
+    request: dict[str, Any] = getattr(get_ipython(), "get_parent", dict)()
+    caption = request.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("caption")
+    if caption:
+        display(Markdown(caption))
 
 
 def _assemble(figure: Sliders, frames: dict[tuple[int, ...], widgets.HTML]) -> Explorer:

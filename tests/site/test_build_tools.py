@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from jupyter_cache import get_cache
 
-from tools.site import build, downloads, serve, vendor
+from tools.site import build, serve, vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -172,15 +172,3 @@ def test_a_failing_notebook_is_named_and_left_to_sphinx(tmp_path: Path) -> None:
     cache = get_cache(str(tmp_path / "cache"))
     (record,) = cache.list_cache_records()
     assert cache.get_cache_bundle(record.pk).nb.cells[0].outputs[0].text == "book 1\n"
-
-
-def test_a_downloaded_notebook_says_what_it_needs(tmp_path: Path) -> None:
-    """The first cell names the package and how to install it; the rest is as it was."""
-    path = tmp_path / "chapter.ipynb"
-    own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")])
-    nbformat.write(own, path)
-    downloads.add_notices(tmp_path)
-    found = nbformat.read(path, as_version=4)
-    nbformat.validate(found)
-    assert 'pip install -e ".[book]"' in found.cells[0].source
-    assert [cell.source for cell in found.cells[1:]] == ["# Title"]

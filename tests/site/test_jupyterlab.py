@@ -25,7 +25,11 @@ pytestmark = [pytest.mark.site, pytest.mark.browser]
 CELLS: list[tuple[str, str, dict[str, Any]]] = [
     ("markdown", "# A chapter in small", {}),
     ("code", "from npgkit.lab import plots\nfrom npgkit.lab.explore import explore", {}),
-    ("code", "fig, ax = plots.figure(5.0, 3.4)\nax.plot([0, 1])\nplots.show(fig, 'A line.')", {}),
+    (
+        "code",
+        "fig, ax = plots.figure(5.0, 3.4)\nax.plot([0, 1])\nplots.show(fig, 'A line.')",
+        {"mystnb": {"figure": {"caption": "A line to $(1, 1)$.", "name": "fig-line"}}},
+    ),
     (
         "code",
         "def draw(height, width):\n    fig, ax = plots.figure(5.0, 3.4)\n"
@@ -158,3 +162,11 @@ def test_a_notebook_shows_no_solution_unasked(page: Any) -> None:
     assert closed.count() == 2
     opened = page.locator(".jp-CodeCell .jp-Editor:visible").all_inner_texts()
     assert opened and not any("answer" in text or "explore(" in text for text in opened)
+
+
+def test_a_caption_stands_under_its_figure_in_a_notebook(page: Any) -> None:
+    """With its formula set, and nowhere else."""
+    captions = page.locator(".jp-OutputArea-output .jp-RenderedMarkdown, .jp-OutputArea .myst")
+    page.wait_for_function("document.querySelector('.jp-OutputArea')")
+    texts = [text for text in captions.all_inner_texts() if "A line to" in text]
+    assert len(texts) == 1 and "$" not in texts[0]

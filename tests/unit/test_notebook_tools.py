@@ -243,6 +243,10 @@ SPOILT: dict[str, tuple[Callable[[Notebook], Any], str]] = {
     "exercise inside a solution": (swap(4, 6), "7: {exercise} inside {solution-start}"),
     "gate never closed": (drop(7), "6: {solution-start} is never closed"),
     "gate never opened": (drop(5), "7: {solution-end} closes nothing that is open"),
+    "open end of a solution": (
+        put(7, source="So it is.\n```{solution-end}\n```"),
+        "8: prose before {solution-end}: give it a cell of its own",
+    ),
     "wrong gate closed": (
         put(7, source="```{exercise-end}\n```"),
         "8: {exercise-end} closes nothing that is open",

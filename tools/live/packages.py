@@ -68,10 +68,10 @@ def digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def pip_download(requirements: Path, into: Path) -> None:
+def pip_download(requirements: Path, into: Path, python: str = "3.12") -> None:
     """Fetch wheels at the hashes of a requirements file, without what they depend on."""
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--quiet"]
-    for_any = ["--python-version", "3.12", "--disable-pip-version-check"]
+    for_any = ["--python-version", python, "--disable-pip-version-check"]
     done = subprocess.run(
         [
             sys.executable,

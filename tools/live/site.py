@@ -3,7 +3,8 @@
     python -m tools.live.site [SITE]
 
 Every page gets the buttons; all else is fetched when one is first pressed. Does nothing but say so
-where `tools.live.packages` could not fetch Python.
+where `tools.live.packages` could not fetch Python; the wheel is there all the same, for readers who
+run a chapter elsewhere.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def exercises(site: Path) -> dict[str, dict[str, object]]:
 def add(site: Path) -> bool:
     """Put everything into the site; return False where there is no Python to put."""
     if not packages.current():
+        wheel.build(site / "_static" / "live")
         print("There is no Python for the browser: the pages' code stays still", file=sys.stderr)
         return False
     version = publish(site / "_static" / "live")

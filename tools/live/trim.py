@@ -19,6 +19,7 @@ UNNEEDED = {
     "numpy": r"numpy/(.*/tests/|_pyinstaller|.*\.pyi$|.*\.(c|h|a|lib)$)",
     "scipy": r"scipy/(.*/tests/|.*\.pyi$|.*\.(pxd|pyx|h)$)",
     "pillow": r"PIL/.*\.pyi$",
+    "jedi": r"jedi/third_party/(django-stubs|typeshed/(third_party|stdlib/(2|2and3/_bsddb)/))",
     "gymnasium": r"gymnasium/envs/(mujoco|box2d|toy_text/img)|gymnasium/.*\.(png|gif|xml)$",
 }
 EARLIEST = (1980, 1, 1, 0, 0, 0)

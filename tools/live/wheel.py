@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from tools.site.node import ROOT
@@ -21,6 +22,12 @@ SOURCES = ("npgkit", "pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT")
 DATA = "book/data"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 EPOCH = "315532800"  # 1980, the earliest date that a zip file can hold
+
+
+def name() -> str:
+    """The name of the wheel's file."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return f"{project['name']}-{project['version']}-py3-none-any.whl"
 
 
 def build(folder: Path) -> Path:

@@ -296,6 +296,14 @@ def claims_labelled(cells: list[Cell]) -> NumberedReasons:
                 yield number, f"label {label!r} of a {kind} does not begin with {prefix!r}"
 
 
+def solution_ends(cells: list[Cell]) -> NumberedReasons:
+    """JupyterLab folds the last words of a solution only in a cell without its end."""
+    for number, cell in enumerate(cells, start=1):
+        before, end, _ = cell["source"].partition("```{solution-end}")
+        if end and before.strip() and "{solution-start}" not in before:
+            yield number, "prose before {solution-end}: give it a cell of its own"
+
+
 def exercises(cells: list[Cell]) -> NumberedReasons:
     """Every exercise has a solution after it; ``-start`` and ``-end`` match."""
     solved: dict[str, int] = {}
@@ -331,7 +339,7 @@ def exercises(cells: list[Cell]) -> NumberedReasons:
 
 
 NOTEBOOK_RULES: tuple[Callable[[list[Cell]], NumberedReasons], ...] = (
-    one_title, figure_names, claims_labelled, exercises,
+    one_title, figure_names, claims_labelled, exercises, solution_ends,
 )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tools.live import packages
-from tools.site.downloads import add_notices
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -112,12 +111,12 @@ def build(force: bool = False) -> int:
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1
-    add_notices(BUILD / "html" / "_sources" / "book")
-    # Python for the reader's browser, then the policy that keeps every page to our own files.
-    for step in ("tools.live.site", "tools.site.policy"):
-        if code := started(sys.executable, "-m", step).wait():
+    # Notebooks to download; Python for the reader's browser, in the page and in JupyterLite; then
+    # the policy that keeps every page to our own files.
+    for step in ("site.downloads", "live.site", "live.lite", "site.policy"):
+        if code := started(sys.executable, "-m", f"tools.{step}").wait():
             shutil.rmtree(BUILD / "html", ignore_errors=True)
-            print(f"The book was not built: {step} failed", file=sys.stderr)
+            print(f"The book was not built: tools.{step} failed", file=sys.stderr)
             return code
     STAMP.write_text(sources, "utf-8")
     print(f"Built _build/html in {time.perf_counter() - start:.0f} s", flush=True)

@@ -38,25 +38,25 @@ EARLIER = re.compile(r'\n  <meta http-equiv="Content-Security-Policy"[^>]*>')
 HEAD = re.compile(r"<head>|<head [^>]*>")
 
 
-def policy(page: str) -> str:
-    """The policy for a page's HTML."""
+def policy(page: str, rules: dict[str, str] = RULES) -> str:
+    """The policy for a page's HTML, by these rules and with the scripts that stand in it."""
     digests = [hashlib.sha256(script.encode()).digest() for script in INLINE.findall(page)]
     hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
-    rules = {**RULES, "script-src": " ".join([RULES["script-src"], *dict.fromkeys(hashes)])}
+    rules = {**rules, "script-src": " ".join([rules["script-src"], *dict.fromkeys(hashes)])}
     return "; ".join(f"{name} {allowed}" for name, allowed in rules.items())
 
 
-def with_policy(page: str) -> str:
+def with_policy(page: str, rules: dict[str, str] = RULES) -> str:
     """The page with its policy, in force before anything else is read."""
     page = EARLIER.sub("", page)
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}"/>'
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page, rules)}"/>'
     return HEAD.sub(lambda head: f"{head[0]}\n  {meta}", page, count=1)
 
 
 def pages(site: Path) -> Iterator[Path]:
-    """The pages of a built site."""
+    """The pages of a built site; JupyterLite's have a policy of their own (tools/live/lite.py)."""
     for path in sorted(site.rglob("*.html")):
-        if "_static" not in path.relative_to(site).parts:
+        if not {"_static", "lite"}.intersection(path.relative_to(site).parts):
             yield path
 
 

@@ -1,0 +1,92 @@
+"""Every page opens as a notebook in JupyterLite, and its cells show what is stored.
+
+`make test` opens the pages in `SOME`, `make test-live` all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.live import lite
+from tests.live.compare import differences
+from tests.live.running import notebook_of
+from tests.site.pages import NOTEBOOK_PAGES, View
+
+pytestmark = [pytest.mark.site, pytest.mark.browser]
+
+# Chapter 10 draws, has sliders and loads Gymnasium and SciPy on the way.
+SOME = ("book/02_euclidean_step.html", "book/10_sampling.html")
+# JupyterLite looks for files that a static site need not have, and says what a page cannot do.
+HARMLESS = re.compile(r"404|terminals plugin|NOT be synced")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in SOME else pytest.mark.live) for n in NOTEBOOK_PAGES],
+)
+def test_every_cell_shows_in_jupyterlite_what_is_stored(
+    visit: Callable[..., Any], name: str
+) -> None:
+    """From the page's own link, with no other host asked and nothing held back by the policy."""
+    with visit(View(name)) as seen:
+        lite.open_notebook(seen.page)
+        lite.run_all(seen.page)
+        notebook = notebook_of(name)
+        assert differences(notebook, lite.shown(seen.page, notebook)) == []
+        pictures = seen.page.locator(".jp-OutputArea svg.npg-figure").count()
+        sliders = seen.page.locator(".npg-explore .widget-readout").count()
+        stored = [text for cell in notebook["cells"] for text in texts(cell)]
+        assert pictures >= sum(text.startswith(("Figure", "Slider")) for text in stored)
+        assert sliders >= sum(text.startswith("Slider") for text in stored)
+        assert seen.foreign == []
+        assert [error for error in seen.errors if not HARMLESS.search(error)] == []
+
+
+def texts(cell: dict[str, Any]) -> list[str]:
+    """The descriptions of what a cell has drawn."""
+    outputs = [output for output in cell.get("outputs", []) if "data" in output]
+    return ["".join(output["data"]["text/plain"]) for output in outputs]
+
+
+def test_a_saved_copy_gives_way_to_the_published_version(visit: Callable[..., Any]) -> None:
+    """What was saved is there at the next visit, until the notebook's own link is followed."""
+    with visit(View("book/ledger.html")) as seen:
+        own = seen.page.get_attribute("a.npg-lite", "href")
+        lite.open_notebook(seen.page)
+        seen.page.evaluate(
+            """() => { const widget = window.jupyterapp.shell.currentWidget;
+            widget.content.model.sharedModel.getCell(2).setSource("mine");
+            return widget.context.save(); }"""
+        )
+        seen.page.goto(seen.page.url.partition("/lite/")[0] + "/book/" + own)
+        seen.page.wait_for_function(lite.OPEN, timeout=60_000)
+        assert seen.page.evaluate(SOURCE) == "mine"
+        with seen.page.context.expect_page() as opened:
+            seen.page.click(".jp-RenderedMarkdown >> text=the published version")
+        opened.value.wait_for_function(lite.OPEN, timeout=60_000)
+        assert opened.value.evaluate(SOURCE).startswith("import numpy")
+
+
+def test_python_in_jupyterlite_can_ask_no_other_host(visit: Callable[..., Any]) -> None:
+    """The policy of JupyterLite's page holds for the worker that its Python runs in."""
+    with visit(View("book/ledger.html")) as seen:
+        lite.open_notebook(seen.page)
+        said = seen.page.evaluate(ASK)
+        assert said["status"] == "error" and "NetworkError" in said["evalue"]
+        assert seen.foreign == []
+
+
+SOURCE = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel
+  .getCell(2).getSource()"""
+ASK = """async () => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const code = `from js import XMLHttpRequest
+request = XMLHttpRequest.new()
+request.open("GET", "https://example.org/", False)
+request.send()`;
+  return (await kernel.requestExecute({ code }).done).content;
+}"""
