@@ -114,12 +114,13 @@ def test_only_without_a_search_the_page_leaves_its_radius():
 
 
 def test_a_narrow_radius_holds_the_pole_and_a_wide_one_does_not():
-    """0.02 brings every seed to 475; over the last ten iterations 0.5 is behind, search or not."""
+    """0.02 brings every seed to 475; over the last ten iterations no run of 0.5 averages it."""
     last = {}
     for run in stored("train_here")["runs"]:
         returns, _ = np.swapaxes(run["results"], 0, 1)
         last[run["epsilon"], run["line_search"]] = returns[:, -10:].mean()
-        assert run["epsilon"] == 0.5 or (returns.max(axis=1) >= 475).all()
+        stay = returns[:, -10:].mean(axis=1) >= 475
+        assert (returns.max(axis=1) >= 475).all() if run["epsilon"] == 0.02 else not stay.any()
     for line_search in (True, False):
         assert last[0.02, line_search] > last[0.5, line_search] + 100
 
