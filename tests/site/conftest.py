@@ -6,11 +6,13 @@ say so; under CI they fail. The same holds for a site that has not been built.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +46,22 @@ def address(site: Path) -> Iterator[str]:
     thread.join()
 
 
+@cache
+def playwright() -> Any:
+    """One for the process: a thread holds no second, and two folders of tests ask for it."""
+    tools = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    atexit.register(tools.stop)
+    return tools
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     path = program()
     if path is None:
         unavailable("no Chromium on this machine: install it, or name it in CHROMIUM")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    browser = playwright().chromium.launch(executable_path=path, args=FLAGS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,8 @@ def jupyterlite(into: Path, notebooks: dict[str, str]) -> None:
     for pattern in NOT_SERVED:
         for path in into.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in into.rglob("*.orig"):
+        path.unlink()
 
 
 def copies(site: Path) -> dict[str, tuple[str, str]]:
