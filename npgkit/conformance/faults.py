@@ -67,7 +67,7 @@ CHOICES = (
           "for", 8, ("conjugate_gradient",)),
     Fault("absolute tolerance", "CG ends at an absolute residual: a small gradient gets a rough "
           "solution", 8, ("conjugate_gradient", "step"),
-          tuple(10.0**-k for k in (10, 12, 8, 6, 5, 20))),
+          tuple((10.0**-k, first) for k in (10, 12, 8, 6, 5, 20) for first in (False, True))),
     Fault("KL allowed 1.5 epsilon", "the line search accepts a KL of up to 1.5 epsilon", 9,
           ("step",)),
 )  # fmt: skip

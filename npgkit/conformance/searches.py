@@ -26,10 +26,11 @@ def solve(h: Hypothesis, system: LinearSystem) -> np.ndarray:
 
 def cg(A: np.ndarray, b: np.ndarray, iterations: int, h: Hypothesis) -> np.ndarray:
     """Return the last iterate of CG from 0; it stops where nothing is left, or no curvature."""
-    kind, tolerance = h.get("CG stalls"), h.get("absolute tolerance", 0.0)
+    kind = h.get("CG stalls")
+    tolerance, at_once = h.get("absolute tolerance", (0.0, False))
     x, r, p = np.zeros_like(b), b.copy(), b.copy()
     rr, first = float(r @ r), float(b @ b)
-    for _ in range(iterations):
+    for _ in range(0 if at_once and rr < tolerance else iterations):
         Ap = A @ p
         curvature = float(p @ Ap)
         if rr <= 1e-28 * first or curvature <= 0 or not np.isfinite(curvature):
