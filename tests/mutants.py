@@ -263,7 +263,7 @@ def un_negated(Base):
     return Mutant
 
 
-def stalling(beta):
+def stalling(name, beta):
     def make(Base):
         class Mutant(Base):
             def _solve(self, product, b, iterations):
@@ -280,11 +280,12 @@ def stalling(beta):
 
         return Mutant
 
+    make.__name__ = name
     return make
 
 
-mutant("CG stalls", at="conjugate_gradient")(stalling(lambda new, old: 0.0))
-mutant("CG stalls", at="conjugate_gradient")(stalling(lambda new, old: 1.0))
+mutant("CG stalls", at="conjugate_gradient")(stalling("steepest_descent", lambda new, old: 0.0))
+mutant("CG stalls", at="conjugate_gradient")(stalling("beta_of_one", lambda new, old: 1.0))
 
 
 @mutant("CG stalls", at="conjugate_gradient")

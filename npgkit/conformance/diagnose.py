@@ -192,6 +192,8 @@ def _evidence(h: Hypothesis, asked: Asked) -> str:
     if has_fault and np.isfinite(answer.value).all():
         predicted = float(np.abs(question.model(h) - answer.value).max(initial=0.0))
         text += f"; this fault gives what came up to {predicted:.0e}"
+    if h and not has_fault:
+        text = text.replace("is right", "is what it is without")
     count = sum(gap(pair) > 1 for pair in asked)
     return f'{text}; case "{question.case}", one of {count} of {len(asked)} answers that differ'
 
