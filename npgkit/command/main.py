@@ -15,7 +15,7 @@ from npgkit.practice import checkpoint
 from npgkit.practice.contract import EnvironmentFault, PolicyFault, is_environments_own
 from npgkit.practice.spaces import UnsupportedSpace
 
-from . import arguments, compare, play, settings, train
+from . import arguments, compare, conformance, play, settings, train
 
 EXPECTED = (
     ValueError, TypeError, ImportError, OSError, MemoryError, BrokenExecutor,
@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   python -m npgkit train Pendulum-v1 --method npg --seed 3 --out runs/swing --set epsilon=0.02
   python -m npgkit compare CartPole-v1 --total-steps 50000 --seeds 5 --out runs/compare
   python -m npgkit settings Hopper-v5
+  python -m npgkit conformance my_module:MyTRPO
 """
 COMMANDS = {
     "train": (
@@ -53,6 +54,12 @@ COMMANDS = {
         "list the settings of a run",
         "Print the settings of an environment's runs and where each comes from; without an "
         "environment, the defaults and what differs by kind of actions and by environment.",
+    ),
+    "conformance": (
+        conformance,
+        "what is wrong with your own TRPO",
+        "Ask a TRPO or natural policy gradient of your own for what it computes, and name what is "
+        "wrong.",
     ),
 }
 ON_THE_COMMAND_LINE = (

@@ -85,7 +85,8 @@ def test_readme_and_contributing_draw_the_same_house() -> None:
     assert blocks(CONTRIBUTING, "text") == [house]
     assert len(house.splitlines()) <= 10
     folders = re.findall(r"(?:^| )([a-z_.]+/)", house)
-    inside = {"practice/": "npgkit", "lab/": "npgkit", "command/": "npgkit", "data/": "book",
+    inside = {"practice/": "npgkit", "conformance/": "npgkit", "lab/": "npgkit",
+              "command/": "npgkit", "data/": "book",
               "live/": "npgkit", "drawing/": "npgkit/lab", "figures/": "npgkit/lab",
               "exercises/": "npgkit/lab",
               "notebooks/": "tools", "site/": "tools", "results/": "benchmarks"}  # fmt: skip
