@@ -148,8 +148,11 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
 def bytecode(folder: Path) -> dict[str, bytes]:
     """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
     with tempfile.TemporaryDirectory() as out:
-        program = [*node.command("node"), str(HERE / "bytecode.mjs")]
-        subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
+        try:
+            program = [*node.command("node"), str(HERE / "bytecode.mjs")]
+            subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NotToBeHad(f"its modules could not be compiled: {error}") from error
         made = [path for path in Path(out).rglob("*") if path.is_file()]
         return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
