@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,31 @@ def test_an_npm_package_without_a_text_is_an_error(
         licences.of_npm("b", "scripts")
     (tmp_path / "b" / "LICENCE.md").write_text("text")
     assert licences.of_npm("b", "scripts").texts == {"LICENCE.md": "text"}
+
+
+TEXT = "Copyright (c) A Jupyter\nDo as you like."
+
+
+def one(name: str, text: str | None = TEXT, licence: str = "MIT") -> dict[str, Any]:
+    return {"name": name, "versionInfo": "1", "licenseId": licence, "extractedText": text}
+
+
+def test_each_text_of_jupyterlites_list_is_there_once() -> None:
+    """With the names it is for; who brings none has its project's, under its owner's name."""
+    found = [one("jupyterlab"), one("@lumino/widgets", ""), one("react", "Other."),
+             one("tabbable"), one("json-schema-merge-allof", None)]  # fmt: skip
+    texts = licences.of_list(found, "0.8").texts
+    assert texts == {
+        "@lumino/widgets 1 (MIT)\njupyterlab 1 (MIT)\ntabbable 1 (MIT)": TEXT,
+        "json-schema-merge-allof 1 (MIT)": "Copyright (c) Martin Hansen\nDo as you like.",
+        "react 1 (MIT)": "Other.",
+    }
+
+
+@pytest.mark.parametrize("stranger", [one("stranger", ""), one("stranger", TEXT, "")])
+def test_jupyterlites_list_without_a_licence_is_an_error(stranger: dict[str, Any]) -> None:
+    with pytest.raises(licences.Missing, match="stranger is in JupyterLite"):
+        licences.of_list([one("jupyterlab"), stranger], "0.8")
 
 
 def test_a_style_sheet_of_nobody_known_is_named(tmp_path: Path) -> None:

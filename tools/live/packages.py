@@ -179,16 +179,16 @@ def make(folder: Path) -> None:
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 
 
-def stamp(folder: Path) -> str:
-    """What the folder is made from, and the hash of each of its files."""
+def stamp(folder: Path, sources: str) -> str:
+    """The hash of what the folder is made from, and that of each of its files."""
     files = sorted(path for path in folder.iterdir() if path.name != "stamp")
-    return "\n".join([digest(), *(f"{sha256(path)} {path.name}" for path in files)])
+    return "\n".join([sources, *(f"{sha256(path)} {path.name}" for path in files)])
 
 
 def current() -> bool:
     """Whether the folder is whole, file by file, and made from the sources as they are."""
     kept = PYTHON / "stamp"
-    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON)
+    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON, digest())
 
 
 def main() -> int:
@@ -209,7 +209,7 @@ def main() -> int:
         shutil.rmtree(fresh)
         print(f"The site is built without running code: {error}", file=sys.stderr)
         return 0
-    (fresh / "stamp").write_text(stamp(fresh), "utf-8")
+    (fresh / "stamp").write_text(stamp(fresh, digest()), "utf-8")
     shutil.rmtree(PYTHON, ignore_errors=True)
     fresh.rename(PYTHON)
     return 0
