@@ -145,14 +145,20 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
     }  # fmt: skip
 
 
+def run(program: str, **folders: Path | str) -> None:
+    """Run a program of this folder in the browser's Python, which sees each folder by its name."""
+    mounted = [str(one) for name, folder in folders.items() for one in (name, folder)]
+    try:
+        command = [*node.command("node"), str(HERE / "bytecode.mjs"), str(PYODIDE)]
+        subprocess.run([*command, str(HERE / program), *mounted], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NotToBeHad(f"its modules could not be compiled: {error}") from error
+
+
 def bytecode(folder: Path) -> dict[str, bytes]:
     """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
     with tempfile.TemporaryDirectory() as out:
-        try:
-            program = [*node.command("node"), str(HERE / "bytecode.mjs")]
-            subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise NotToBeHad(f"its modules could not be compiled: {error}") from error
+        run("bytecode.py", wheels=folder, root=node.ROOT, out=out)
         made = [path for path in Path(out).rglob("*") if path.is_file()]
         return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
