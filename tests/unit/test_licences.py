@@ -32,6 +32,16 @@ def test_all_notices_of_a_wheel_are_kept_and_no_code(tmp_path: Path) -> None:
     assert all(text in shipped.text for text in ("a 1.0", "MIT", "one", "two", "three"))
 
 
+def test_a_text_of_mozillas_licence_says_where_the_source_is(tmp_path: Path) -> None:
+    urls = "Project-URL: Home, https://a.github.io\nProject-URL: Source, https://github.com/a\n"
+    metadata = f"License-Expression: MPL-2.0\n{urls}"
+    shipped = licences.of_wheel(wheel(tmp_path, metadata, a__LICENSE="text"))
+    assert shipped.texts == {
+        "source": "The source is at https://github.com/a",
+        "a/LICENSE": "text",
+    }
+
+
 @pytest.mark.parametrize(
     ("metadata", "members", "reason"),
     [

@@ -116,6 +116,12 @@ def of_wheel(path: Path, use: str = BROWSERS) -> Shipped:
         }
     name = str(metadata["Name"])
     licence = named(metadata) or NAMED.get(name, "")
+    if re.search("MPL|Mozilla", licence):  # it asks where the source is, of who ships bytecode
+        known = " ".join([*metadata.get_all("Project-URL", []), metadata.get("Home-page", "")])
+        places = sorted(re.findall(r"https?://[^ ,]+", known), key=lambda one: "//git" not in one)
+        if not places:
+            raise Missing(f"{name} is under {licence} and does not say where its source is")
+        texts = {"source": f"The source is at {places[0]}", **texts}
     return Shipped(use, name, str(metadata["Version"]), licence, texts)
 
 
