@@ -7,10 +7,12 @@ import compileall
 import py_compile
 import sysconfig
 
-compileall.compile_dir(
-    "/own",
-    quiet=1,
-    stripdir="/own",
-    prependdir=sysconfig.get_path("purelib"),
-    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-)
+
+def main() -> None:
+    compileall.compile_dir(
+        "/own",
+        quiet=1,
+        stripdir="/own",
+        prependdir=sysconfig.get_path("purelib"),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )

@@ -22,7 +22,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tools.live import notebook, packages, trim, wheel
+from tools.live import notebook, packages, trim
 from tools.site import downloads, policy
 from tools.site.node import ROOT
 from tools.site.plain import ADDRESS
@@ -78,7 +78,10 @@ OPEN = (
     ' aria-label="Open as notebook" title="JupyterLab in this browser, nothing to install">'
     "notebook</a>\n  "
 )
-NOT_SERVED = ("rspack*", "package.json", "*.schema.*.json", "doc", "build/*.eot", "build/fa-*.svg")
+NOT_SERVED = (
+    "rspack*", "package.json", "*.schema.*.json", "doc", "build/*.eot", "build/fa-*.svg",
+    "extensions/**/*.orig",
+)  # fmt: skip
 
 
 def configuration(folder: Path) -> None:
@@ -101,11 +104,12 @@ def lock(site: Path, folder: Path) -> None:
     listed: dict[str, Any] = {}
     for name, one in pages["packages"].items():
         listed[name] = {**one, "file_name": f"../../_static/live/python/{one['file_name']}"}
-    for path in [*sorted(folder.glob("*.whl")), site / "_static" / "live" / wheel.name()]:
+    (own,) = (site / "_static" / "live").glob("npgkit-*-cp*.whl")
+    for path in [*sorted(folder.glob("*.whl")), own]:
         name = path.name.split("-")[0].replace("_", "-").lower()
         version = path.name.split("-")[1]
         listed[name] = packages.entry(path, name, version, DEPENDS.get(name, []))
-    listed["npgkit"]["file_name"] = f"../../_static/live/{wheel.name()}"
+    listed["npgkit"]["file_name"] = f"../../_static/live/{own.name}"
     whole = {"info": pages["info"], "packages": listed}
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 

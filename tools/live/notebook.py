@@ -3,8 +3,8 @@
     python -m tools.live.notebook
 
 The wheels of `notebook.txt` are fetched from the index at their hashes; those of the kernel come
-with its package. The result is `_build/live/notebook`. Does nothing if it was made from the same
-sources, or where there is no Python for the browser.
+with its package. What they import to run a cell is compiled. The result is `_build/live/notebook`.
+Does nothing if it was made from the same sources, or where there is no Python for the browser.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from tools.live import packages, trim
 
-REQUIRED = packages.HERE / "notebook.txt"
 WHEELS = packages.PYTHON.with_name("notebook")
 EXTENSIONS = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
 BROUGHT = EXTENSIONS / "@jupyterlite" / "pyodide-kernel-extension" / "static" / "pypi"
@@ -25,17 +24,18 @@ OLDER = "widgetsnbextension-3*"  # for an earlier ipywidgets
 
 def digest() -> str:
     """A hash of what the folder is made from."""
-    own = (REQUIRED, packages.HERE / "notebook.py", packages.HERE / "trim.py")
-    sources = [*own, *sorted(BROUGHT.glob("*.whl"))]
+    names = ("notebook.txt", "notebook.py", "trim.py", "bytecode.mjs", "bytecode.py", "kernel.py")
+    sources = [*(packages.HERE / name for name in names), *sorted(BROUGHT.glob("*.whl"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def make(folder: Path) -> None:
-    packages.pip_download(REQUIRED, folder, python="3.14")
+    packages.pip_download(packages.HERE / "notebook.txt", folder, python="3.14")
     for path in set(BROUGHT.glob("*.whl")) - set(BROUGHT.glob(OLDER)):
         shutil.copy2(path, folder)
+    compiled = packages.bytecode(folder, "kernel.py")
     for path in folder.glob("*.whl"):
-        trim.wheel(path, path.name.split("-")[0])
+        trim.wheel(path, path.name.split("-")[0], compiled)
 
 
 def current() -> bool:

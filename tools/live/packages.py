@@ -155,10 +155,10 @@ def run(program: str, **folders: Path | str) -> None:
         raise NotToBeHad(f"its modules could not be compiled: {error}") from error
 
 
-def bytecode(folder: Path) -> dict[str, bytes]:
-    """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
+def bytecode(folder: Path, program: str = "bytecode.py") -> dict[str, bytes]:
+    """What the program imports of Python and of the folder's wheels, compiled, by its source."""
     with tempfile.TemporaryDirectory() as out:
-        run("bytecode.py", wheels=folder, root=node.ROOT, out=out)
+        run(program, wheels=folder, root=node.ROOT, out=out)
         made = [path for path in Path(out).rglob("*") if path.is_file()]
         return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
