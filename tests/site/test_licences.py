@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tools.site import licences
 pytestmark = pytest.mark.site
 
 TEXT = re.compile(r'href="\.\./_static/licences/([\w.-]+\.txt)"')
+OWN = ["npgkit_notebook-1-py3-none-any.whl"]
 DEJAVU, STIX = "Bitstream Vera", "STIX"
 
 
@@ -47,6 +49,20 @@ def test_every_wheel_of_the_site_has_its_licence_text(site: Path) -> None:
         assert "PYTHON SOFTWARE FOUNDATION LICENSE" in found["python.txt"]
         assert "Mozilla Public License" in found["pyodide.txt"]
         assert DEJAVU in found["matplotlib.txt"] and STIX in found["matplotlib.txt"]
+
+
+def test_jupyterlite_has_its_licence_texts(site: Path) -> None:
+    """The wheels of its notebooks, and every package in the lists that come with its scripts."""
+    wheels = [path for path in (site / "lite" / "python").glob("*.whl") if path.name not in OWN]
+    found = texts(site)
+    for wheel in wheels:
+        shipped = licences.of_wheel(wheel, licences.LITES)
+        assert found[shipped.file] == shipped.text
+    scripts = found.get("jupyterlite-npm-packages-in-its-scripts.txt", "")
+    for path in (site / "lite").rglob(licences.LISTED):
+        for one in json.loads(path.read_text("utf-8"))["packages"]:
+            assert f"{one['name']} {one['versionInfo']} (" in scripts
+            assert (one["extractedText"] or "").strip() in scripts
 
 
 def test_no_text_lies_there_that_the_page_does_not_name(site: Path) -> None:

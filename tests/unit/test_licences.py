@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_all_notices_of_a_wheel_are_kept_and_no_code(tmp_path: Path) -> None:
     assert (shipped.name, shipped.version, shipped.licence) == ("a", "1.0", "MIT")
     assert list(shipped.texts.values()) == ["one", "two", "three"]
     assert all(text in shipped.text for text in ("a 1.0", "MIT", "one", "two", "three"))
+
+
+def test_a_text_of_mozillas_licence_says_where_the_source_is(tmp_path: Path) -> None:
+    urls = "Project-URL: Home, https://a.github.io\nProject-URL: Source, https://github.com/a\n"
+    metadata = f"License-Expression: MPL-2.0\n{urls}"
+    shipped = licences.of_wheel(wheel(tmp_path, metadata, a__LICENSE="text"))
+    assert shipped.texts == {
+        "source": "The source is at https://github.com/a",
+        "a/LICENSE": "text",
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,31 @@ def test_an_npm_package_without_a_text_is_an_error(
         licences.of_npm("b", "scripts")
     (tmp_path / "b" / "LICENCE.md").write_text("text")
     assert licences.of_npm("b", "scripts").texts == {"LICENCE.md": "text"}
+
+
+TEXT = "Copyright (c) A Jupyter\nDo as you like."
+
+
+def one(name: str, text: str | None = TEXT, licence: str = "MIT") -> dict[str, Any]:
+    return {"name": name, "versionInfo": "1", "licenseId": licence, "extractedText": text}
+
+
+def test_each_text_of_jupyterlites_list_is_there_once() -> None:
+    """With the names it is for; who brings none has its project's, under its owner's name."""
+    found = [one("jupyterlab"), one("@lumino/widgets", ""), one("react", "Other."),
+             one("tabbable"), one("json-schema-merge-allof", None)]  # fmt: skip
+    texts = licences.of_list(found, "0.8").texts
+    assert texts == {
+        "@lumino/widgets 1 (MIT)\njupyterlab 1 (MIT)\ntabbable 1 (MIT)": TEXT,
+        "json-schema-merge-allof 1 (MIT)": "Copyright (c) Martin Hansen\nDo as you like.",
+        "react 1 (MIT)": "Other.",
+    }
+
+
+@pytest.mark.parametrize("stranger", [one("stranger", ""), one("stranger", TEXT, "")])
+def test_jupyterlites_list_without_a_licence_is_an_error(stranger: dict[str, Any]) -> None:
+    with pytest.raises(licences.Missing, match="stranger is in JupyterLite"):
+        licences.of_list([one("jupyterlab"), stranger], "0.8")
 
 
 def test_a_style_sheet_of_nobody_known_is_named(tmp_path: Path) -> None:

@@ -141,6 +141,27 @@ def test_a_damaged_or_missing_file_is_not_used(
         packages.fetch_built("1", WANTED, tmp_path)
 
 
+def no_node(program: str) -> list[str]:
+    raise subprocess.CalledProcessError(1, ["pip", "install"])
+
+
+COMPILERS = {
+    "Node can be neither found nor fetched": (no_node, "returned non-zero exit status 1"),
+    "the program is not there": (lambda program: ["/no/such/node"], "/no/such/node"),
+    "the program fails": (lambda program: [sys.executable, "-c", "1 / 0"], "exit status 1"),
+}
+
+
+@pytest.mark.parametrize(("command", "reason"), COMPILERS.values(), ids=COMPILERS)
+def test_what_cannot_be_compiled_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any, reason: str
+) -> None:
+    """As with what cannot be fetched, the site is built without, and a sentence says why."""
+    monkeypatch.setattr(packages.node, "command", command)
+    with pytest.raises(packages.NotToBeHad, match=f"could not be compiled: .*{reason}"):
+        packages.bytecode(tmp_path)
+
+
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of two files, with npm's packages in place."""

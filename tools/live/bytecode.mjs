@@ -1,9 +1,11 @@
-// Runs bytecode.py in the Python that it compiles for: node bytecode.mjs PYODIDE WHEELS ROOT OUT
+// Runs the `main` of a program in the Python that it compiles for: node bytecode.mjs PYODIDE PROGRAM NAME FOLDER ...
+// Each folder is mounted under its name.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [pyodide, wheels, root, out] = process.argv.slice(2);
+const [pyodide, program, ...folders] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(`${pyodide}/pyodide.mjs`).href);
 const python = await loadPyodide({ env: { PYTHONHASHSEED: "0", HOME: "/home" } });
-for (const [name, folder] of Object.entries({ wheels, root, out })) python.mountNodeFS(`/${name}`, folder);
-python.runPython(readFileSync(new URL("bytecode.py", import.meta.url), "utf-8"));
+while (folders.length) python.mountNodeFS(`/${folders.shift()}`, folders.shift());
+python.runPython(readFileSync(program, "utf-8"));
+await python.globals.get("main")();

@@ -55,16 +55,17 @@ def compiled(modules: list[ModuleType]) -> Iterator[tuple[str, bytes]]:
                 yield source.removeprefix(f"{home}/"), HEADER + marshal.dumps(code)
 
 
+def write(out: Path) -> None:
+    """Write what has been imported until now."""
+    for name, data in compiled([*sys.modules.values()]):
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
 def main() -> None:
     for wheel in Path("/wheels").glob("*.whl"):
         zipfile.ZipFile(wheel).extractall(SITE)
     sys.path.append("/root")
     import_what_chapters_do()
-    for name, data in compiled([*sys.modules.values()]):
-        path = Path("/out", name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-if __name__ == "__main__":
-    main()
+    write(Path("/out"))

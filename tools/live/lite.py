@@ -3,9 +3,9 @@
     python -m tools.live.lite [SITE]
 
 Everything is in `lite/` of the site. Pyodide and its wheels are those of the pages, in
-`_static/live`; here are only JupyterLab and what its Python needs besides. A notebook's name ends
-in a hash of its content: what a reader has saved under it never hides a later version. Does nothing
-where there is no Python for the browser.
+`_static/live`; here are only JupyterLab and what its Python needs besides, from
+`tools.live.notebook`. A notebook's name ends in a hash of its content: what a reader has saved
+under it never hides a later version. Does nothing where that, or Python, could not be fetched.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tools.live import packages, trim, wheel
+from tools.live import notebook, packages, trim
 from tools.site import downloads, policy
 from tools.site.node import ROOT
 from tools.site.plain import ADDRESS
 
 ASSETS = ROOT / "book" / "_assets" / "lite"
-REQUIRED = Path(__file__).with_name("notebook.txt")
-WHEELS = ROOT / "_build" / "live" / "notebook"
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager", "@jupyterlite/pyodide-kernel-extension",
     "jupyterlab_pygments",
@@ -80,20 +78,10 @@ OPEN = (
     ' aria-label="Open as notebook" title="JupyterLab in this browser, nothing to install">'
     "notebook</a>\n  "
 )
-NOT_SERVED = ("rspack*", "package.json", "*.schema.*.json", "doc", "build/*.eot", "build/fa-*.svg")
-
-
-def fetch() -> None:
-    """Fetch the wheels of `notebook.txt` unless they are there."""
-    stamp, wanted = WHEELS / "stamp", packages.sha256(REQUIRED)
-    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
-        return
-    shutil.rmtree(WHEELS, ignore_errors=True)
-    WHEELS.mkdir(parents=True)
-    packages.pip_download(REQUIRED, WHEELS, python="3.14")
-    for path in WHEELS.glob("*.whl"):
-        trim.wheel(path, path.name.split("-")[0])
-    stamp.write_text(wanted, "utf-8")
+NOT_SERVED = (
+    "rspack*", "package.json", "*.schema.*.json", "doc", "build/*.eot", "build/fa-*.svg",
+    "extensions/**/*.orig",
+)  # fmt: skip
 
 
 def configuration(folder: Path) -> None:
@@ -116,18 +104,18 @@ def lock(site: Path, folder: Path) -> None:
     listed: dict[str, Any] = {}
     for name, one in pages["packages"].items():
         listed[name] = {**one, "file_name": f"../../_static/live/python/{one['file_name']}"}
-    for path in [*sorted(folder.glob("*.whl")), site / "_static" / "live" / wheel.name()]:
+    (own,) = (site / "_static" / "live").glob("npgkit-*-cp*.whl")
+    for path in [*sorted(folder.glob("*.whl")), own]:
         name = path.name.split("-")[0].replace("_", "-").lower()
         version = path.name.split("-")[1]
         listed[name] = packages.entry(path, name, version, DEPENDS.get(name, []))
-    listed["npgkit"]["file_name"] = f"../../_static/live/{wheel.name()}"
+    listed["npgkit"]["file_name"] = f"../../_static/live/{own.name}"
     whole = {"info": pages["info"], "packages": listed}
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 
 
 def jupyterlite(into: Path, notebooks: dict[str, str]) -> None:
     """Build JupyterLite with these files."""
-    installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
     kernel = {
         "pyodideUrl": "./../_static/live/python/pyodide.mjs",
         "disablePyPIFallback": True,
@@ -146,7 +134,7 @@ def jupyterlite(into: Path, notebooks: dict[str, str]) -> None:
             "lite_dir": scratch, "output_dir": str(into), "cache_dir": f"{scratch}/cache",
             "apps": ["lab"], "no_sourcemaps": True, "no_unused_shared_packages": True,
             "ignore_sys_prefix": ["federated_extensions"],
-            "federated_extensions": [str(installed / name) for name in EXTENSIONS],
+            "federated_extensions": [str(notebook.EXTENSIONS / name) for name in EXTENSIONS],
         }  # fmt: skip
         (source / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": config}))
         done = subprocess.run(
@@ -165,11 +153,11 @@ def jupyterlite(into: Path, notebooks: dict[str, str]) -> None:
 def copies(site: Path) -> dict[str, tuple[str, str]]:
     """The name and the text of every page's notebook, by its document."""
     made = {}
-    for document, notebook in downloads.notebooks(site).items():
-        version = hashlib.sha256(downloads.dump(notebook).encode()).hexdigest()[:6]
+    for document, page in downloads.notebooks(site).items():
+        version = hashlib.sha256(downloads.dump(page).encode()).hexdigest()[:6]
         path = f"{Path(document).name}-{version}.ipynb"
         told = {
-            "title": downloads.title(notebook), "home": ADDRESS, "page": f"{document}.html",
+            "title": downloads.title(page), "home": ADDRESS, "page": f"{document}.html",
             "version": version, "again": f"open.html?path={path}&published",
         }  # fmt: skip
         about = {
@@ -177,8 +165,8 @@ def copies(site: Path) -> dict[str, tuple[str, str]]:
             "source": ABOUT.format(**told),
         }  # fmt: skip
         kernel = {"kernelspec": {"name": "python", "display_name": "Python"}}
-        whole = {**notebook, "cells": [about, *notebook["cells"]]}
-        whole["metadata"] = {**notebook["metadata"], **kernel}
+        whole = {**page, "cells": [about, *page["cells"]]}
+        whole["metadata"] = {**page["metadata"], **kernel}
         made[document] = (path, downloads.dump(whole))
     return made
 
@@ -191,18 +179,15 @@ def with_button(page: str, up: str, path: str) -> str:
 
 def add(site: Path) -> bool:
     """Put JupyterLite into the site, and a link to its notebook into every page that is one."""
-    if not packages.current():
-        print("There is no Python for the browser: no page opens as a notebook", file=sys.stderr)
+    if not notebook.current():
+        print("There is no Python for JupyterLite: no page opens as a notebook", file=sys.stderr)
         return False
-    fetch()
     into, made = site / "lite", copies(site)
     shutil.rmtree(into, ignore_errors=True)
     jupyterlite(into, dict(made.values()))
     (into / "python").mkdir()
-    brought = into / "extensions" / "@jupyterlite" / "pyodide-kernel-extension" / "static" / "pypi"
-    for path in [*WHEELS.glob("*.whl"), *brought.glob("*.whl")]:
-        if not path.name.startswith("widgetsnbextension-3"):
-            shutil.copy2(path, into / "python")
+    for path in notebook.WHEELS.glob("*.whl"):
+        shutil.copy2(path, into / "python")
     configuration(into / "python")
     lock(site, into / "python")
     for name in ("lite.js", "open.js", "open.html"):
@@ -226,10 +211,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = ROOT / "_build" / "html"
     parser.add_argument("site", type=Path, nargs="?", default=default)
-    try:
-        add(parser.parse_args().site)
-    except packages.NotToBeHad as error:
-        print(f"No page opens as a notebook: {error}", file=sys.stderr)
+    add(parser.parse_args().site)
     return 0
 
 

@@ -145,11 +145,20 @@ def entry(path: Path, name: str, version: str, depends: Iterable[str]) -> dict[s
     }  # fmt: skip
 
 
-def bytecode(folder: Path) -> dict[str, bytes]:
-    """What the chapters import of Python and of the folder's wheels, compiled, by its source."""
+def run(program: str, **folders: Path | str) -> None:
+    """Run a program of this folder in the browser's Python, which sees each folder by its name."""
+    mounted = [str(one) for name, folder in folders.items() for one in (name, folder)]
+    try:
+        command = [*node.command("node"), str(HERE / "bytecode.mjs"), str(PYODIDE)]
+        subprocess.run([*command, str(HERE / program), *mounted], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NotToBeHad(f"its modules could not be compiled: {error}") from error
+
+
+def bytecode(folder: Path, program: str = "bytecode.py") -> dict[str, bytes]:
+    """What the program imports of Python and of the folder's wheels, compiled, by its source."""
     with tempfile.TemporaryDirectory() as out:
-        program = [*node.command("node"), str(HERE / "bytecode.mjs")]
-        subprocess.run([*program, PYODIDE, folder, node.ROOT, out], check=True)
+        run(program, wheels=folder, root=node.ROOT, out=out)
         made = [path for path in Path(out).rglob("*") if path.is_file()]
         return {path.relative_to(out).as_posix(): path.read_bytes() for path in made}
 
@@ -176,16 +185,16 @@ def make(folder: Path) -> None:
     (folder / "pyodide-lock.json").write_text(json.dumps(whole, indent=1), "utf-8")
 
 
-def stamp(folder: Path) -> str:
-    """What the folder is made from, and the hash of each of its files."""
+def stamp(folder: Path, sources: str) -> str:
+    """The hash of what the folder is made from, and that of each of its files."""
     files = sorted(path for path in folder.iterdir() if path.name != "stamp")
-    return "\n".join([digest(), *(f"{sha256(path)} {path.name}" for path in files)])
+    return "\n".join([sources, *(f"{sha256(path)} {path.name}" for path in files)])
 
 
 def current() -> bool:
     """Whether the folder is whole, file by file, and made from the sources as they are."""
     kept = PYTHON / "stamp"
-    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON)
+    return kept.is_file() and kept.read_text("utf-8") == stamp(PYTHON, digest())
 
 
 def main() -> int:
@@ -206,7 +215,7 @@ def main() -> int:
         shutil.rmtree(fresh)
         print(f"The site is built without running code: {error}", file=sys.stderr)
         return 0
-    (fresh / "stamp").write_text(stamp(fresh), "utf-8")
+    (fresh / "stamp").write_text(stamp(fresh, digest()), "utf-8")
     shutil.rmtree(PYTHON, ignore_errors=True)
     fresh.rename(PYTHON)
     return 0

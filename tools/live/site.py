@@ -10,6 +10,7 @@ run a chapter elsewhere.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -17,10 +18,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools.live import packages, wheel
+from tools.live import packages, trim, wheel
 from tools.site import node
 from tools.site.policy import pages
 
@@ -61,6 +64,24 @@ def files(folder: Path) -> Iterable[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
+def compiled(plain: Path) -> Path:
+    """Write npgkit's wheel once more, with bytecode for the page's Python beside the source."""
+    release = json.loads((packages.PYTHON / "pyodide-lock.json").read_text("utf-8"))["info"][
+        "python"
+    ]
+    tag = "cp" + "".join(release.split(".")[:2])
+    fresh = plain.with_name(plain.name.replace("-py3-", f"-{tag}-"))
+    with tempfile.TemporaryDirectory() as own:
+        with zipfile.ZipFile(plain) as wheel:
+            wheel.extractall(own)
+        packages.run("beside.py", own=own)
+        with zipfile.ZipFile(fresh, "w") as wheel:
+            for path in files(Path(own)):
+                name = zipfile.ZipInfo(path.relative_to(own).as_posix(), trim.EARLIEST)
+                wheel.writestr(name, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    return fresh
+
+
 def publish(live: Path) -> str:
     """Fill the folder with all that a page may ask for; return a hash of it."""
     shutil.rmtree(live, ignore_errors=True)
@@ -68,12 +89,14 @@ def publish(live: Path) -> str:
     for path in packages.PYTHON.iterdir():
         if path.name != "stamp":
             link(path, live / "python" / path.name)
-    npgkit = wheel.build(live).name
+    npgkit = compiled(wheel.build(live)).name
     bundle(live)
     lock = json.loads((live / "python" / "pyodide-lock.json").read_text("utf-8"))
-    numpy = lock["packages"]["numpy"]["file_name"]
+    numpy = lock["packages"]["numpy"]
+    integrity = "sha256-" + base64.b64encode(bytes.fromhex(numpy["sha256"])).decode()
+    names = {"npgkit": npgkit, "numpy": numpy["file_name"], "integrity": integrity}
     sizes = {path.name: path.stat().st_size for path in files(live)}
-    listed = json.dumps({"npgkit": npgkit, "numpy": numpy, "sizes": sizes})
+    listed = json.dumps({**names, "sizes": sizes})
     (live / "files.json").write_text(listed, "utf-8")
     return hashlib.sha256(b"".join(path.read_bytes() for path in files(live))).hexdigest()[:8]
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tools.live import packages
+from tools.live import notebook, packages
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -85,9 +85,11 @@ def build(force: bool = False) -> int:
     """Build the book if it is out of date, or in any case if `force`; return the exit code."""
     # First, because the page of licences names what there is, and a site that had to be built
     # without is out of date when Python can be had.
-    if code := started(sys.executable, "-m", "tools.live.packages").wait():
-        return code
-    sources, executed = f"{digest(SOURCES)} {packages.current()}", digest(CODE)
+    for step in ("packages", "notebook"):
+        if code := started(sys.executable, "-m", f"tools.live.{step}").wait():
+            return code
+    had = f"{packages.current()} {notebook.current()}"
+    sources, executed = f"{digest(SOURCES)} {had}", digest(CODE)
     index = BUILD / "html" / "index.html"
     if not force and index.is_file() and answers_to(STAMP, sources):
         print("The book is up to date in _build/html", flush=True)

@@ -1,8 +1,9 @@
 """What the site ships of others, and the licence texts and notices that come with each.
 
 All of it is read from the packages' own files: the wheels for the browser, the npm packages that
-the bundles take something from, and the Python packages whose style sheets and scripts the pages
-have. What brings no licence text stops the build.
+the bundles take something from, the Python packages whose style sheets and scripts the pages have,
+and JupyterLite with its own list of what it is made from. What brings no licence text stops the
+build.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import re
 import subprocess
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +23,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from tools.live import packages
+from tools.live import lite, notebook, packages
 from tools.site import node
 from tools.toc import ROOT
 
@@ -40,6 +42,22 @@ BUNDLES = ("live/buttons.js", "live/page.js", "live/editor.js", "search.js")
 SAME_LICENCE = {("pyodide", "MPL-2.0"): "axe-core"}
 # CPython's licence, as its own package of typing features brings it.
 PYTHONS_LICENCE = "typing-extensions"
+# Their texts name the licence, their metadata do not.
+NAMED = {"ipykernel": "BSD-3-Clause", "matplotlib-inline": "BSD-3-Clause"}
+BROWSERS, LITES = "Python in the browser", "Notebooks in the browser (JupyterLite)"
+LITE = ("jupyterlite-core", "jupyterlite-pyodide-kernel", "jupyterlab-widgets",
+        "jupyterlab-pygments")  # fmt: skip
+LISTED = "third-party-licenses.json"
+# Packages in JupyterLite's list that bring no text: the package in it whose text is theirs, and
+# the line that says whose they are where it differs.
+WITHOUT_TEXT = {
+    r"@(jupyter(lab|-notebook|-widgets)?|lumino)/.*": ("jupyterlab", None),
+    r"@jupyterlite/.*": ("@jupyterlite/server", None),
+    r"vega-(lite|util)": ("vega", None),
+    r"@microsoft/fast-.*": ("tabbable", "Copyright (c) Microsoft Corporation"),
+    r"json-schema-merge-allof": ("tabbable", "Copyright (c) Martin Hansen"),
+}
+COPYRIGHT = re.compile("^Copyright .*$", re.MULTILINE)
 
 
 class Missing(Exception):
@@ -63,7 +81,8 @@ class Shipped:
     @property
     def file(self) -> str:
         """The name of the one file with all its texts."""
-        return f"{re.sub(r'[^a-z0-9.]+', '-', self.name.lower()).strip('-')}.txt"
+        name = f"jupyterlite {self.name}" if self.use == LITES else self.name
+        return f"{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.txt"
 
     @property
     def text(self) -> str:
@@ -85,7 +104,7 @@ def named(metadata: Message) -> str:
     return ", ".join(classified) or stated.partition("\n")[0]
 
 
-def of_wheel(path: Path) -> Shipped:
+def of_wheel(path: Path, use: str = BROWSERS) -> Shipped:
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
@@ -95,8 +114,15 @@ def of_wheel(path: Path) -> Shipped:
             for name in names
             if NOTICE.fullmatch(name.rpartition("/")[2]) and not name.endswith(CODE)
         }
-    use = "Python in the browser"
-    return Shipped(use, str(metadata["Name"]), str(metadata["Version"]), named(metadata), texts)
+    name = str(metadata["Name"])
+    licence = named(metadata) or NAMED.get(name, "")
+    if re.search("MPL|Mozilla", licence):  # it asks where the source is, of who ships bytecode
+        known = " ".join([*metadata.get_all("Project-URL", []), metadata.get("Home-page", "")])
+        places = sorted(re.findall(r"https?://[^ ,]+", known), key=lambda one: "//git" not in one)
+        if not places:
+            raise Missing(f"{name} is under {licence} and does not say where its source is")
+        texts = {"source": f"The source is at {places[0]}", **texts}
+    return Shipped(use, name, str(metadata["Version"]), licence, texts)
 
 
 def of_npm(name: str, use: str) -> Shipped:
@@ -116,7 +142,7 @@ def of_npm(name: str, use: str) -> Shipped:
     return Shipped(use, name, about["version"], about.get("license", ""), texts)
 
 
-def of_distribution(name: str) -> Shipped:
+def of_distribution(name: str, use: str = "The pages") -> Shipped:
     found = distribution(name)
     texts = {
         str(file): file.read_text("utf-8")
@@ -124,7 +150,7 @@ def of_distribution(name: str) -> Shipped:
         if NOTICE.fullmatch(file.name) and file.suffix not in CODE
     }
     metadata: Any = found.metadata
-    return Shipped("The pages", found.metadata["Name"], found.version, named(metadata), texts)
+    return Shipped(use, found.metadata["Name"], found.version, named(metadata), texts)
 
 
 def bundled() -> list[str]:
@@ -153,10 +179,55 @@ def python() -> Iterator[Shipped]:
     wheels = [of_wheel(path) for path in sorted(packages.PYTHON.glob("*.whl"))]
     lock = json.loads((packages.PYTHON / "pyodide-lock.json").read_text("utf-8"))
     (own,) = (one for one in wheels if one.name.replace("_", "-") == PYTHONS_LICENCE)
-    use = "Python in the browser"
-    yield Shipped(use, "Python", lock["info"]["python"], own.licence, own.texts)
-    yield of_npm("pyodide", use)
+    yield Shipped(BROWSERS, "Python", lock["info"]["python"], own.licence, own.texts)
+    yield of_npm("pyodide", BROWSERS)
     yield from wheels
+
+
+def listed() -> Iterator[dict[str, str]]:
+    """What JupyterLite's scripts are made from: JupyterLab's own list, and its extensions'."""
+    found = distribution("jupyterlite-core")
+    (archive,) = (file for file in found.files or () if file.suffix == ".tgz")
+    with tarfile.open(str(archive.locate())) as packed:
+        member = packed.extractfile(f"package/build/{LISTED}")
+        assert member is not None
+        yield from json.load(member)["packages"]
+    lab = of_distribution("jupyterlab", LITES)
+    text = next(iter(lab.texts.values()))
+    yield {"name": lab.name, "versionInfo": lab.version, "licenseId": "BSD-3-Clause",
+           "extractedText": text}  # fmt: skip
+    for name in lite.EXTENSIONS:
+        path = notebook.EXTENSIONS / name / "static" / LISTED
+        yield from json.loads(path.read_text("utf-8"))["packages"]
+
+
+def of_list(found: Iterable[dict[str, str]], version: str) -> Shipped:
+    """All packages of a list as one, each licence text once with the names of those it is for."""
+    every = sorted(found, key=lambda one: one["name"])
+    brought = {one["name"]: one["extractedText"].strip() for one in every if one["extractedText"]}
+    texts: dict[str, list[str]] = {}
+    for one in every:
+        name, text = one["name"], brought.get(one["name"], "")
+        for pattern, (other, owner) in WITHOUT_TEXT.items():
+            if not text and re.fullmatch(pattern, name):
+                text = brought.get(other, "")
+                text = text if owner is None else COPYRIGHT.sub(owner, text)
+        if not text or not one["licenseId"]:
+            raise Missing(f"{name} is in JupyterLite and brings no licence text")
+        texts.setdefault(text, []).append(f"{name} {one['versionInfo']} ({one['licenseId']})")
+    licence = ", ".join(sorted({one["licenseId"] for one in every}))
+    named = {"\n".join(dict.fromkeys(names)): text for text, names in texts.items()}
+    return Shipped(LITES, "npm packages in its scripts", version, licence, named)
+
+
+def jupyterlite() -> Iterator[Shipped]:
+    """JupyterLite and the Python of its notebooks, where that could be fetched."""
+    if not notebook.current():
+        return
+    own = [of_distribution(name, LITES) for name in LITE]
+    yield from own
+    yield of_list(listed(), own[0].version)
+    yield from (of_wheel(path, LITES) for path in sorted(notebook.WHEELS.glob("*.whl")))
 
 
 def shipped(fonts: Iterable[str]) -> list[Shipped]:
@@ -168,6 +239,7 @@ def shipped(fonts: Iterable[str]) -> list[Shipped]:
         *(of_npm(name, "Editor and search") for name in bundled()),
         *(of_npm(name, "Fonts") for name in dict.fromkeys(fonts)),
         *python(),
+        *jupyterlite(),
     ]
 
 

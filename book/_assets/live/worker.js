@@ -21,14 +21,28 @@ const expect = (names, what) => {
 };
 const nameOf = (address) => new URL(address, import.meta.url).pathname.split("/").pop();
 const plainFetch = self.fetch.bind(self);
+const count = async (body) => {
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    waiting.come += value.byteLength;
+    tell();
+  }
+};
+// The answer is handed on as it came and a copy is counted: the browser keeps what it has compiled
+// of a .wasm, and starts from it next time, for its own answers alone.
 self.fetch = async (address, options) => {
   const answer = await plainFetch(address, options);
-  if (!answer.ok || !answer.body || !(nameOf(address.url ?? address) in waiting.sizes)) return answer;
-  const count = new TransformStream({
-    transform(chunk, out) { waiting.come += chunk.byteLength; tell(); out.enqueue(chunk); },
-  });
-  const { status, headers } = answer;
-  return new Response(answer.body.pipeThrough(count), { status, headers });
+  if (answer.ok && answer.body && nameOf(address.url ?? address) in waiting.sizes) {
+    count(answer.clone().body).catch(() => {}); // who reads the answer is told
+  }
+  return answer;
+};
+const bytes = async (name, options) => {
+  const answer = await fetch(here(name), options);
+  if (!answer.ok) throw new Error(`network: ${name} has status ${answer.status}`);
+  return answer.arrayBuffer();
 };
 
 // A package that an import in the middle of a cell waits for.
@@ -49,12 +63,13 @@ const start = async (version) => {
   const files = await (await plainFetch(here(`files.json?v=${version}`))).json();
   waiting.sizes = files.sizes;
   expect([...BEGINNING, files.numpy, files.npgkit], "Python");
-  const [python, wheel, lock] = await Promise.all([
-    loadPyodide({ indexURL: here("python/"), packages: ["numpy"] }),
-    fetch(here(`${files.npgkit}?v=${version}`)).then((answer) => answer.arrayBuffer()),
+  const [python, lock, ...wheels] = await Promise.all([
+    loadPyodide({ indexURL: here("python/") }),
     plainFetch(here("python/pyodide-lock.json")).then((answer) => answer.text()),
+    bytes(`python/${files.numpy}`, { integrity: files.integrity }),
+    bytes(`${files.npgkit}?v=${version}`),
   ]);
-  python.unpackArchive(wheel, "wheel");
+  wheels.forEach((wheel) => python.unpackArchive(wheel, "wheel"));
   const post = (message) => {
     postMessage(message.toJs({ dict_converter: Object.fromEntries }));
     message.destroy();
