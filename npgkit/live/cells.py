@@ -210,8 +210,9 @@ class Cells:
         whole = traceback.TracebackException.from_exception(error, compact=True)
         own = [frame for frame in whole.stack if frame.filename.startswith("<cell ")]
         inner = [frame for frame in whole.stack[-1:] if frame not in own]
-        reading = (__file__, ast.parse.__code__.co_filename)  # where it was compiled, too
-        outside = [frame for frame in inner if frame.filename not in reading]
+        # A module that came compiled has another name in `__file__`.
+        ours = {one.__code__.co_filename for one in (_advice, ast.parse)}
+        outside = [frame for frame in inner if frame.filename not in ours]
         line = own[-1].lineno if own else getattr(error, "lineno", 0)
         whole.stack = traceback.StackSummary.from_list([*own, *outside])
         whole.__cause__ = whole.__context__ = None

@@ -70,8 +70,9 @@ RULES = {
     "img-src": "'self' data: blob:",
 }
 ABOUT = """\
-*[{title}]({home}{page}) as a notebook, version {version}. Its Python runs in this browser, and
-what you save stays in it. Begin again: [the published version]({home}lite/{again}).*"""
+*[{title}]({home}{page}) as a notebook, version {version}. Shift+Enter runs a cell. Python runs in
+this browser, and what you save stays in it. Begin again: [the published
+version]({home}lite/{again}).*"""
 BUTTON = re.compile(r'<a class="btn btn-sm npg-download" href="[^"]*\.ipynb"')
 OPEN = (
     '<a class="btn btn-sm npg-download npg-lite" href="{up}lite/open.html?path={path}"'

@@ -50,7 +50,7 @@
 
   // The place for training has a button that fetches what it needs.
   document.querySelectorAll(".npg-train").forEach((place) => {
-    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, 17 MB at most, once");
+    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, 19 MB at most, once");
     begin.addEventListener("click", act((live) => live.train(place).begin()));
     place.replaceChildren(begin);
   });
@@ -69,7 +69,7 @@
     const edit = button("npg-edit", "Edit", `Edit ${cell}`, "Change the code");
     const reset = button("npg-reset", "Reset", `Reset ${cell}`, "Back to the code and the output as published");
     stop.hidden = reset.hidden = true;
-    tools.append(note, run, here, stop, edit, reset);
+    tools.append(note, run, stop, here, edit, reset);
     (box.querySelector("details:has(> .cell_input)") ?? box.querySelector(".cell_input")).after(tools);
     run.addEventListener("click", act((live) => live.run(live.cells[k])));
     here.addEventListener("click", act((live) => live.runToHere(live.cells[k])));

@@ -52,7 +52,7 @@ export class Cell {
     const focused = [run, here, stop].includes(document.activeElement);
     run.hidden = here.hidden = busy;
     stop.hidden = !busy;
-    if (focused) (busy ? stop : run).focus();
+    if (focused) (busy ? stop : run).focus({ preventScroll: true });
     this.update();
   }
 
@@ -95,10 +95,11 @@ export class Cell {
   showVerdicts() {
     for (const pre of this.output.querySelectorAll("[data-kind] pre")) {
       const lines = pre.textContent.split(/(?<=\n)/);
-      pre.replaceChildren(...lines.map((line) => {
-        const mark = line.match(/^\[(right|not yet|open)\] /)?.[1];
-        return mark ? element("span", { className: `npg-verdict npg-${mark.replace(" ", "-")}` }, line) : line;
-      }));
+      const marks = lines.map((line) => line.match(/^\[(right|not yet|open)\] /)?.[1]);
+      if (!marks.some(Boolean)) continue;
+      pre.replaceChildren(...lines.map((line, k) => element("span", {
+        className: marks[k] ? `npg-verdict npg-${marks[k].replace(" ", "-")}` : "",
+      }, line)));
     }
   }
 

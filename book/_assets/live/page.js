@@ -115,7 +115,7 @@ const perform = async (job) => {
     if (!ok && !goesOn(cell, target)) {
       const rest = k + 1 < list.length ? "; what follows was not run" : "";
       const which = cell === target ? "The cell" : `Cell ${cell.number}`;
-      if (cell !== target) cell.box.scrollIntoView({ block: "nearest" });
+      if (cell !== target) cell.output.scrollIntoView({ block: "center" });
       state("error", `${which} ended with an error${rest}.`);
       return false;
     }

@@ -46,7 +46,7 @@ class Charts {
   constructor(place) {
     const decades = (kl) => upwards((Math.log10(Math.min(Math.max(kl, 1e-4), 10)) + 4) / 5);
     this.returns = new Axes(place, "mean return", [0, 250, GOAL], (value) => upwards(value / 500));
-    this.kls = new Axes(place, "KL of each update; line: ε", [0.001, 0.01, 0.1, 1, 10], decades);
+    this.kls = new Axes(place, "KL of each update; line: ε; hollow: beyond it", [0.001, 0.01, 0.1, 1, 10], decades);
     this.curve = draw(this.returns.svg, "path", { class: "npg-curve" });
     this.radius = draw(this.kls.svg, "path", { class: "npg-radius" });
     this.dots = draw(this.kls.svg, "g", {});
@@ -174,6 +174,7 @@ export const trainer = (place, session, say, busy) => {
     place.dataset.phase = next;
     main.textContent = { paused: "Continue", none: "Train TRPO here", ended: "Train again" }[next] ?? "Pause";
     again.disabled = next === "none" || next === "starting";
+    again.hidden = next === "ended"; // the other button does it
     if (text) told.textContent = text;
     if (next === "training") say("running", "Training");
     if (next === "paused" || next === "ended") say("ready", next === "paused" ? "Training is paused." : "Training has ended.");
@@ -203,7 +204,7 @@ export const trainer = (place, session, say, busy) => {
     run += 1;
     session.ask({ ask: "rest" });
     fresh();
-    enter("starting", "Python is fetched, 17 MB at most, and started. Once fetched, it stays in the browser.");
+    enter("starting", "Python is fetched, 19 MB at most, and started. Once fetched, it stays in the browser.");
     if (!busy()) say("loading", "Starting Python");
     const mine = run;
     try { await session.start(); } catch { if (run === mine) lost("Python could not be started."); return; }
