@@ -179,7 +179,7 @@ def test_buttons_stay_off_the_paper(reader: Reader) -> None:
     assert reader.page.evaluate(shown) == 0
 
 
-def test_without_a_connection_a_run_says_so_and_may_be_tried_again(reader: Reader) -> None:
+def test_without_a_connection_a_run_may_be_tried_again(reader: Reader) -> None:
     """First the page's scripts do not come, then Python does not, then all is there."""
     context, run = reader.page.context, reader.cell(1).locator(".npg-run")
     context.set_offline(True)
