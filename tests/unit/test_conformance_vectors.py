@@ -136,12 +136,13 @@ def test_steps_agree_with_dense_matrices(stored):
               np.array(stored["right"][name]["theta_new"]) - case.theta, 1e-8)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name",
+    [n for n in STEPS if not {"no curvature", "zero gradient"} & set(STEPS[n]["flags"])],
+)
 def test_no_trial_is_decided_near_the_edge(name):
     """A KL within 3 % of the radius, or a gain near 0, would make rounding decide."""
     given = STEPS[name]["given"]
-    if {"no curvature", "zero gradient"} & set(STEPS[name]["flags"]):
-        pytest.skip("there is no trial")
     g = np.array(STEPS[name]["right"]["gradient"])
     slope = g @ np.array(STEPS[name]["right"]["direction"])
     for convention in CONVENTIONS:
