@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from npgkit.conformance.properties import PROPERTIES
 from tests import adapters, mutants
 from tests.adapters import RIGHT, Autodiff, Dense, MatrixFree, OldNew
 from tests.mutants import MUTANTS
+from tools.toc import ROOT
 
 NAME_OF = {make.__name__: name for name, make, _, _ in MUTANTS}
 KEEPS = {
@@ -340,3 +342,9 @@ def test_what_was_not_asked_is_not_ok():
 def test_a_property_that_is_none_is_refused():
     with pytest.raises(ValueError, match="there is no property 'fvp'; there are logp, surrogate"):
         check(Dense(), properties=["fvp"])
+
+
+def test_the_guide_counts_the_questions_as_they_are():
+    guide = (ROOT / "book" / "bring_your_own.md").read_text("utf-8")
+    (stated,) = re.findall(r"asks it (\d+)\s+questions", guide)
+    assert int(stated) == sum(len(questions()) for questions in PROPERTIES.values())
