@@ -115,7 +115,7 @@ def test_two_sliders_go_back_to_the_start(seen: Visit) -> None:
 def test_an_environment_is_chosen_by_its_name(seen: Visit) -> None:
     """Environments stand in no order: each is an option, and the figure follows the choice."""
     for dial in seen.page.locator("article .npg-dials select").all():
-        for task in ("acrobot", "hopper"):
+        for task in ("Acrobot", "Hopper"):
             before = state(dial)
             dial.select_option(label=task)
             after = state_after(dial, before)
