@@ -38,10 +38,10 @@ def test_every_cell_shows_in_jupyterlite_what_is_stored(
         notebook = notebook_of(name)
         assert differences(notebook, lite.shown(seen.page, notebook)) == []
         pictures = seen.page.locator(".jp-OutputArea svg.npg-figure").count()
-        sliders = seen.page.locator(".npg-explore .widget-readout").count()
+        dials = seen.page.locator(".npg-explore :is(.widget-readout, select)").count()
         stored = [text for cell in notebook["cells"] for text in texts(cell)]
         assert pictures >= sum(text.startswith(("Figure", "Slider")) for text in stored)
-        assert sliders >= sum(text.startswith("Slider") for text in stored)
+        assert dials >= sum(text.startswith("Slider") for text in stored)
         assert seen.foreign == []
         assert [error for error in seen.errors if not HARMLESS.search(error)] == []
 
