@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live.running import run_code, start_python
 from tests.site.pages import View
+from tools.live import packages
+from tools.toc import ROOT
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -71,3 +75,31 @@ def test_the_front_page_fetches_no_scipy(visit: Callable[..., Any]) -> None:
         start_python(seen.page)
         names = [url.rpartition("/")[2].partition("-")[0] for url in fetched]
         assert "matplotlib" in names and "scipy" not in names
+
+
+def test_readers_are_told_how_much_is_fetched(site: Path) -> None:
+    """The megabytes in the front page and on the button for training are those of the files."""
+    live = site / "_static" / "live"
+    listed = json.loads((live / "files.json").read_text("utf-8"))
+    lock = json.loads((live / "python" / "pyodide-lock.json").read_text("utf-8"))["packages"]
+
+    def needed(names: list[str], found: set[str]) -> set[str]:
+        for name in names:
+            if name not in found:
+                found.add(name)
+                needed(lock[name]["depends"], found)
+        return found
+
+    def megabytes(*names: str) -> float:
+        wheels = needed([*names], set()) - {"numpy"}
+        return sum(listed["sizes"][lock[name]["file_name"]] for name in wheels) / 1e6
+
+    own = [*packages.CORE, "pyodide-lock.json", listed["numpy"], listed["npgkit"]]
+    first = sum(listed["sizes"][name] for name in own) / 1e6
+    text = (ROOT / "book" / "index.ipynb").read_text("utf-8")
+    (told,) = re.findall(r"about (\d+) MB, and with the first figure (\d+) MB", text)
+    assert told == (f"{first:.0f}", f"{megabytes('matplotlib'):.0f}")
+    scripts = [ROOT / "book" / "_assets" / "live" / name for name in ("buttons.js", "train.js")]
+    for script in scripts:
+        (most,) = re.findall(r"(\d+) MB at most", script.read_text("utf-8"))
+        assert int(most) - 1 < first + megabytes("gymnasium", "tqdm") <= int(most)

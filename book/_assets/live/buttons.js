@@ -50,7 +50,7 @@
 
   // The place for training has a button that fetches what it needs.
   document.querySelectorAll(".npg-train").forEach((place) => {
-    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, 19 MB at most, once");
+    const begin = button("npg-train-start", "Train TRPO here", "Train TRPO here. Fetches Python, 20 MB at most, once");
     begin.addEventListener("click", act((live) => live.train(place).begin()));
     place.replaceChildren(begin);
   });

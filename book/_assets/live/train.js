@@ -204,7 +204,7 @@ export const trainer = (place, session, say, busy) => {
     run += 1;
     session.ask({ ask: "rest" });
     fresh();
-    enter("starting", "Python is fetched, 19 MB at most, and started. Once fetched, it stays in the browser.");
+    enter("starting", "Python is fetched, 20 MB at most, and started. Once fetched, it stays in the browser.");
     if (!busy()) say("loading", "Starting Python");
     const mine = run;
     try { await session.start(); } catch { if (run === mine) lost("Python could not be started."); return; }
