@@ -12,12 +12,14 @@ import json
 import re
 from html import escape
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+SCRIPT = Path(__file__).parents[1].joinpath("_assets", "sliders.js").read_text("utf-8")
 VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*)</script>')
 
 
@@ -102,6 +104,14 @@ def draw_figures(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(nodes.raw("", html, format="html"))
 
 
+def bring_script(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    if 'class="npg-explore"' in context.get("body", ""):
+        context["sliders_script"] = SCRIPT
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", draw_figures)
+    app.connect("html-page-context", bring_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

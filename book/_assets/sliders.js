@@ -1,4 +1,5 @@
 // A slider picks one of the frames that came with the page. They are parsed when it is first moved.
+// This stands in the page's head: sliders work while the rest of the page still arrives.
 (() => {
   "use strict";
   const figures = new WeakMap();
@@ -22,16 +23,22 @@
     });
     frame.innerHTML = frames[at];
   };
-  document.addEventListener("input", ({ target }) => {
-    const box = target.closest(".npg-explore");
-    if (box) show(box);
-  });
-  document.addEventListener("click", ({ target }) => {
-    const box = target.closest(".npg-restore")?.closest(".npg-explore");
-    if (!box) return;
-    figure(box).dials.forEach((dial) => { 
+  const whenWhole = (box, act) => {
+    if (document.readyState !== "loading" || box.nextElementSibling) act(box);
+    else addEventListener("DOMContentLoaded", () => act(box), { once: true });
+  };
+  const restore = (box) => {
+    figure(box).dials.forEach((dial) => {
       dial.value = dial.defaultValue ?? dial.querySelector("[selected]").value;
     });
     show(box);
+  };
+  document.addEventListener("input", ({ target }) => {
+    const box = target.closest(".npg-explore");
+    if (box) whenWhole(box, show);
+  });
+  document.addEventListener("click", ({ target }) => {
+    const box = target.closest(".npg-restore")?.closest(".npg-explore");
+    if (box) whenWhole(box, restore);
   });
 })();
