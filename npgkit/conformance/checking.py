@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .answers import Answer, ask, within
-from .diagnose import Finding, diagnose
+from .diagnose import Asked, Finding, diagnose
 from .faults import BY_NAME, Hypothesis
 from .properties import PROPERTIES, Question
 from .report import NOT_OFFERED, OK, WRONG, Report, Row
@@ -49,7 +50,8 @@ def check(
     Notes
     -----
     The methods take plain arrays and return what `numpy.asarray` reads. `case` is a
-    `npgkit.conformance.Case`; its policy's `theta` is flat.
+    `npgkit.conformance.Case`; its policy's `theta` is flat. A method that raises
+    `NotImplementedError` declines a question: it is not counted among the answers.
 
     ================================================  ==========================================
     `logp(case)`                                      log pi(act|obs) (n,)
@@ -145,22 +147,34 @@ def _row(adapter: Any, method: str, known: Hypothesis, seconds: float) -> tuple[
     notes = list(dict.fromkeys(note for answer in answers for note in answer.notes))
     if printed:
         notes.append(f"it prints {printed} characters, which are left out")
-    asked = list(zip(questions, answers, strict=True))
-    broken = [(question, answer) for question, answer in asked if answer.problem]
-    if broken and all(
-        answer.problem.startswith("it raises NotImplementedError") for _, answer in broken
-    ):
+    asked = [
+        (question, answer)
+        for question, answer in zip(questions, answers, strict=True)
+        if not answer.problem.startswith(ABSTRACT)  # it says that this one is not for it
+    ]
+    if not asked:
         return Row(method, NOT_OFFERED, ABSTRACT), nothing
+    row, finding = _of_answers(method, asked, known, notes)
+    if len(asked) < len(questions):
+        row = replace(row, answered=(len(asked), len(questions)))
+    return row, finding
+
+
+def _of_answers(
+    method: str, asked: Asked, known: Hypothesis, notes: list[str]
+) -> tuple[Row, Finding]:
+    """Return what is said of the questions that were not declined."""
+    broken = [(question, answer) for question, answer in asked if answer.problem]
     if len(broken) == len(asked):
         question, answer = broken[0]
-        return _without_answer(method, answer, f'case "{question.case}"', notes), nothing
+        return _without_answer(method, answer, f'case "{question.case}"', notes), Finding({})
     finding = diagnose(method, asked, known)
     row = _said(method, finding, notes)
     if broken:
         question, answer = broken[0]
         where = f'case "{question.case}", one of {len(broken)} of {len(asked)}'
         first = _without_answer(method, answer, where, notes)
-        if row.verdict == WRONG:
+        if row.diagnosis:
             first = Row(
                 method, WRONG, f"{first.diagnosis}; where it answers, {row.diagnosis}",
                 f"{first.evidence}; {row.evidence}", row.chapter, (*row.faults, *first.faults),

@@ -29,6 +29,8 @@ class Row:
         Of the book, that explains it.
     faults, conventions, notes : tuple of str
         The names of what was found, and what else a user should know.
+    answered : (int, int) or None
+        How many of how many questions, where the adapter declined some.
     """
 
     property: str
@@ -39,6 +41,7 @@ class Row:
     faults: tuple[str, ...] = ()
     conventions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    answered: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,18 @@ class Report:
         return tuple(dict.fromkeys(name for row in self.rows for name in row.conventions))
 
     def summary(self) -> str:
-        """Return how many properties are ok, wrong and not offered."""
+        """Return how many properties are ok, wrong, not offered, and answered in part."""
         counts = (sum(row.verdict == v for row in self.rows) for v in (OK, WRONG, NOT_OFFERED))
-        return "{} ok, {} wrong, {} not offered".format(*counts)
+        in_part = sum(row.answered is not None for row in self.rows)
+        share = f"; {in_part} answered in part" if in_part else ""
+        return "{} ok, {} wrong, {} not offered".format(*counts) + share
 
     def text(self) -> str:
         """Return the report as lines."""
         width = max((len(row.property) for row in self.rows), default=0)
         lines = [f"{self.adapter}: {self.summary()}"]
         for row in self.rows:
-            lines.append(f"  {row.property:{width}}  {MARKS[row.verdict]}")
+            lines.append(f"  {row.property:{width}}  {_mark(row)}")
             for said in (*([row.diagnosis] if row.diagnosis else []), *details(row)):
                 lines += textwrap.wrap(
                     said, 96, initial_indent=" " * (width + 4), subsequent_indent=" " * (width + 6)
@@ -110,7 +115,7 @@ class Report:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th scope=row>{escape(row.property)}</th>"
-            f"<td style='white-space:nowrap{_COLOURS[row.verdict]}'>{MARKS[row.verdict]}</td>"
+            f"<td style='white-space:nowrap{_colour(row)}'>{_mark(row)}</td>"
             "<td style='text-align:left'>"
             f"{'<br>'.join(map(escape, (row.diagnosis, *details(row))))}</td></tr>\n"
             for row in self.rows
@@ -130,6 +135,17 @@ _COLOURS = {
     WRONG: ";background:#f7d4d1;color:#651512;font-weight:bold",
     NOT_OFFERED: ";background:#e6e6e6;color:#333",
 }
+
+
+def _mark(row: Row) -> str:
+    """Return the verdict as it is shown, with the share of the questions that it is of."""
+    share = " for {} of {} questions".format(*row.answered) if row.answered else ""
+    return MARKS[row.verdict] + share
+
+
+def _colour(row: Row) -> str:
+    """Return that of the verdict; what is right in part only is not green."""
+    return _COLOURS[NOT_OFFERED if row.verdict == OK and row.answered else row.verdict]
 
 
 def details(row: Row) -> list[str]:

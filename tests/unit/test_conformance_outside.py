@@ -168,6 +168,37 @@ def test_a_method_left_abstract_is_not_offered():
     assert rows(gradient)["gradient"].verdict == "not offered"
 
 
+def test_declined_questions_are_counted_and_never_green():
+    """An adapter that declines some questions is right for the others only, and it shows."""
+
+    def gradient(case):
+        if len(case.adv) == 1:
+            raise NotImplementedError("it divides by n - 1")
+        return right(case)
+
+    report = check(type("Mine", (), {"gradient": staticmethod(gradient)}))
+    (row,) = (row for row in report.rows if row.property == "gradient")
+    assert (row.verdict, row.answered) == ("ok", (15, 16))
+    assert "gradient            ok for 15 of 16 questions" in report.text()
+    assert report.summary() == "1 ok, 0 wrong, 8 not offered; 1 answered in part"
+    assert "#d5ecd9" not in report.html()
+    assert "#d5ecd9" in check(type("Whole", (), {"gradient": staticmethod(right)})).html()
+
+
+def test_an_error_does_not_hide_the_conventions():
+    """Where some questions end in an error, what is known of the other answers is said."""
+
+    class Mine(Dense):
+        old_new = True
+
+        def kl(self, case, theta_new):
+            return super().kl(case, theta_new) if len(case.adv) > 1 else case.missing
+
+    (row,) = check(Mine, properties=["kl"]).rows
+    assert (row.verdict, row.conventions) == ("wrong", ("KL old||new",))
+    assert "; where it answers, convention, KL old||new" in row.diagnosis
+
+
 def test_what_cannot_be_called_is_told():
     class Mine:
         kl = 0.5
