@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = sorted(
     path for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
 )
-TOOLS = ("tools.notebooks", "tools.evidence", "tools.site.build", "tools.site.serve")
+TOOLS = (
+    "tools.notebooks", "tools.evidence", "tools.site.build", "tools.site.serve",
+    "benchmarks.peers",
+)  # fmt: skip
 
 
 def run_elsewhere(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
