@@ -31,7 +31,7 @@ mount -t tmpfs -o size=64m,mode=755 course "$root"
 while [ "$1" != -- ]; do
   from=$1; to=$root$2; shift 2
   if [ -d "$from" ]; then mkdir -p "$to"; else mkdir -p "${to%/*}"; : > "$to"; fi
-  mount --bind "$from" "$to"
+  mount --rbind "$from" "$to"
   case $from in /dev/*) ;; *) mount -o remount,bind,ro "$to";; esac
 done
 shift
@@ -70,20 +70,17 @@ class Sandbox:
         """What a teacher should know of it; nothing where all is as it should be."""
         if self.kind == NAMESPACES:
             return ""
-        said = (
+        return (
             "this system lets no process have namespaces of its own: students' code is held by"
             " limits on time, memory and files alone, can use the network and can read and write"
             " what its user can"
         )
-        if self.uid is None and os.getuid() == 0:
-            said += ", and its user is root: grade as another user"
-        return said
 
     def command(self, folder: Path, with_npgkit: bool = False) -> list[str]:
         """Return the command of a student's process; `folder` is new and empty."""
         python = [sys.executable, "-I", "-X", "utf8"]
         user = []
-        if os.getuid() == 0 and self.uid is not None:
+        if self.uid is not None:
             who = str(self.uid + secrets.randbelow(2000))
             user = ["--reuid", who, "--regid", who, "--clear-groups"]
         if self.kind == LIMITS:
@@ -131,12 +128,15 @@ def close_memory() -> None:
 @cache
 def available() -> Sandbox:
     """Return the best sandbox that works here; each is tried."""
-    uids = [61000, None] if os.getuid() == 0 else [None]
+    uid = 61000 if os.getuid() == 0 else None
     for kind in (NAMESPACES, LIMITS):
-        for uid in uids:
-            if _works(sandbox := Sandbox(kind, uid)):
-                return sandbox
-    raise OSError("no process can be started for students' code")
+        if _works(sandbox := Sandbox(kind, uid)):
+            return sandbox
+    raise OSError(
+        "students' code would run as root, and no limit holds that: grade as another user"
+        if uid
+        else "no process can be started for students' code"
+    )
 
 
 def _works(sandbox: Sandbox) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import selectors
 import signal
@@ -19,8 +21,8 @@ from course.child import decode, encode
 
 MEMORY = 2 << 30
 """Bytes of address space: NumPy alone takes a few hundred million of them."""
-LIMITS = {"AS": MEMORY, "FSIZE": 8 << 20, "NPROC": 0, "NOFILE": 64, "CORE": 0, "CPU": 600}
-LONGEST = 16 << 20
+LIMITS = {"AS": MEMORY, "FSIZE": 8 << 20, "NPROC": 0, "NOFILE": 64, "CORE": 0}
+LONGEST = 8 << 20
 """Bytes of one answer."""
 START = 30.0
 """Seconds for all cells to run."""
@@ -30,12 +32,15 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
+CROOKED = "what came back is no answer: the program wrote over it."
 FORKS = " (no process and no thread can be started here)"
 HINTS = {
     "BlockingIOError": FORKS,
     "can't start new thread": FORKS,
     "MemoryError": f" (there are {MEMORY >> 30} GB)",
     "File too large": f" (what is printed or written can have {LIMITS['FSIZE'] >> 20} MB)",
+    "'course' is not a package": " (the course's own files are not here)",
+    "'npgkit' is not a package": " (npgkit is not here for this problem)",
     "import of course halted": " (the course's own files are not here)",
     "import of npgkit halted": " (npgkit is not here for this problem)",
     "Network is unreachable": " (there is no network here)",
@@ -95,13 +100,13 @@ class Process:
             if reply.keys() == {"raises"}:
                 raise Unanswered(f"it stopped with {_hinted(str(reply['raises'])[:500])}.")
             if reply.keys() == {"missing"}:
-                stopped = [f"; {label} stopped with {said}" for label, said in self.errors.items()]
-                raise Missing(f"not answered yet{''.join(stopped[:2])}.")
+                stopped = f", and {next(iter(self.errors))} stopped" if self.errors else ""
+                raise Missing(f"not answered yet{stopped}.")
         except Unanswered:
             raise
         except Exception:
             self.close()
-        raise Unanswered("what came back is no answer: the program wrote over it.")
+        raise Unanswered(CROOKED)
 
     def _start(self) -> None:
         """Start the process and run the cells, unless it is there."""
@@ -127,7 +132,7 @@ class Process:
         start = {
             "path": box.path() if self.with_npgkit else [],
             "without": ["course"] if self.with_npgkit else ["course", "npgkit"],
-            "limits": LIMITS,
+            "limits": LIMITS | {"CPU": 60 + 20 * math.ceil(self.seconds)},
             "cells": self.cells,
         }
         try:
@@ -143,7 +148,7 @@ class Process:
             raise Unanswered(self.broken) from None
         except Exception:
             self.close()
-            self.broken = "what came back is no answer: the program wrote over it."
+            self.broken = CROOKED
             raise Unanswered(self.broken) from None
 
     def _exchange(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -166,17 +171,17 @@ class Process:
             raise Unanswered(f"the program ended {self._end()}.") from None
         except (ValueError, RecursionError):
             self.close()
-            raise Unanswered("what came back is no answer: the program wrote over it.") from None
-        if not isinstance(parsed, dict):
+            raise Unanswered(CROOKED) from None
+        if not isinstance(parsed, dict) or self.left:  # one line is an answer, and no more
             self.close()
-            raise Unanswered("what came back is no answer: the program wrote over it.")
+            raise Unanswered(CROOKED)
         return parsed
 
     def _line(self, line: bytes, deadline: float) -> bytes:
         assert self.process and self.process.stdin and self.process.stdout
         to, back = self.process.stdin.fileno(), self.process.stdout.fileno()
-        got = [self.left]
-        length = len(self.left)
+        got: list[bytes] = []
+        length = 0
         with selectors.DefaultSelector() as selector:
             selector.register(back, selectors.EVENT_READ)
             selector.register(to, selectors.EVENT_WRITE)
@@ -227,19 +232,24 @@ class Process:
         process, self.process = self.process, None
         if process is None:
             return
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
+        for pid in (*_children(process.pid), process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for pipe in (process.stdin, process.stdout):
             if pipe:
-                try:
+                with contextlib.suppress(OSError):
                     pipe.close()
-                except OSError:
-                    continue
         process.wait()
         self.printed.close()
         self.folder.cleanup()
+
+
+def _children(pid: int) -> list[int]:
+    """Return the child of `unshare`: its end is the end of all that are in its namespace."""
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:  # no Linux, or the process has ended
+        return []
 
 
 def _hinted(said: str) -> str:

@@ -47,7 +47,7 @@ def test_the_suite_asks_a_students_class() -> None:
     ("right", "wrong", "fault"),
     [
         ("if r @ r <= 1e-28 * (b @ b)", "if False", "division by zero at a zero gradient"),
-        ("return x", "return -x", "CG run on the un-negated system"),
+        ("return x", "return -x", "CG on the un-negated system"),
     ],
 )
 def test_a_fault_has_its_name(right: str, wrong: str, fault: str) -> None:

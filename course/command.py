@@ -1,0 +1,124 @@
+"""`python -m course make|grade|report`: problem sets for a class, graded."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import nbformat
+
+from course import notebook, sandbox, sets
+from course.grades import ABSENT, GRADED, Book, run
+from course.report import report
+from course.student import SandboxFault
+from course.submissions import collect, identity, roster, set_of
+
+DONE, LOOK, COULD_NOT = 0, 1, 2
+OPEN_SALT = "public"
+NOTE = (
+    "NOTE: no salt is set, so anybody with this repository can compute every student's numbers. "
+    "Name a file of yours with --salt-file, or set COURSE_SALT."
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; return 0 if all is done, 1 if something wants a look, 2 if it cannot."""
+    chosen = _parser().parse_args(argv)
+    try:
+        code: int = chosen.run(chosen)
+    except (ValueError, OSError, SandboxFault) as error:
+        print(f"course: {error}", file=sys.stderr)
+        return COULD_NOT
+    except BrokenExecutor:
+        print("course: a grader was killed; what is done is kept: run it again", file=sys.stderr)
+        return COULD_NOT
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m course", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    make = commands.add_parser("make", help="make the notebooks of a set, one a student")
+    make.add_argument("set", metavar="SET", help=f"one of {', '.join(sets.names())}")
+    who = make.add_mutually_exclusive_group(required=True)
+    who.add_argument("--student", metavar="ID", help="for one student")
+    who.add_argument("--students", type=Path, metavar="FILE", help="for a class: an ID a line")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR")
+    make.add_argument("--solved", action="store_true", help="with the model solutions, for you")
+    make.set_defaults(run=_make)
+    grade = commands.add_parser("grade", help="grade a folder of submissions")
+    grade.add_argument("folder", type=Path, help="holds ID.ipynb, ID.py or folders ID with one")
+    grade.add_argument("--out", type=Path, required=True, metavar="grades.csv")
+    grade.add_argument("--set", metavar="SET", help="what most files say they are, when left out")
+    grade.add_argument("--students", type=Path, metavar="FILE", help="the class: an ID a line")
+    grade.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    grade.add_argument(
+        "--patience", type=float, default=1.0, help="multiplies all time limits, on a slow machine"
+    )
+    grade.add_argument("--again", action="store_true", help="grade what is graded already, too")
+    grade.set_defaults(run=_grade)
+    told = commands.add_parser("report", help="a class at a glance, in Markdown")
+    told.add_argument("table", type=Path, metavar="grades.csv")
+    told.set_defaults(run=_report)
+    for one in (make, grade):
+        one.add_argument(
+            "--salt-file", type=Path, metavar="FILE", help="or COURSE_SALT: your secret"
+        )
+    return parser
+
+
+def _salt(chosen: argparse.Namespace) -> str:
+    if chosen.salt_file:
+        salt = chosen.salt_file.read_text("utf-8").strip()
+        if len(salt) < 8:
+            raise ValueError(f"{chosen.salt_file} holds {len(salt)} characters: make it 8 or more")
+        return str(salt)
+    salt = os.environ.get("COURSE_SALT", "")
+    if not salt:
+        print(f"course: {NOTE}", file=sys.stderr)
+    return salt or OPEN_SALT
+
+
+def _make(chosen: argparse.Namespace) -> int:
+    one = sets.load(chosen.set)
+    students = [identity(chosen.student)] if chosen.student else roster(chosen.students)
+    salt = _salt(chosen)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for student in students:
+        path = chosen.out / f"{student}.ipynb"
+        nbformat.write(notebook.make(one, salt, student, chosen.solved), path)
+    print(f"{one.name} for {len(students)}: {chosen.out}")
+    return DONE
+
+
+def _grade(chosen: argparse.Namespace) -> int:
+    if chosen.jobs < 1 or not chosen.patience > 0:
+        raise ValueError("--jobs and --patience are more than 0")
+    name = sets.load(chosen.set).name if chosen.set else ""
+    submissions, left_out = collect(chosen.folder, name)
+    one = sets.load(name or set_of(submissions))
+    students = roster(chosen.students) if chosen.students else []
+    salt = _salt(chosen)
+    if note := sandbox.available().note:
+        print(f"course: NOTE: {note}", file=sys.stderr)
+    if left_out:
+        print(f"course: left out, as no submissions: {', '.join(left_out)}", file=sys.stderr)
+    unknown = [s.student for s in submissions if students and s.student not in students]
+    if unknown:
+        print(f"course: not in {chosen.students}: {', '.join(unknown)}", file=sys.stderr)
+    results = run(
+        one, submissions, salt, Book(chosen.out), students=students, jobs=chosen.jobs,
+        patience=chosen.patience, again=chosen.again, say=lambda line: print(line, flush=True),
+    )  # fmt: skip
+    print(f"{one.name}: {len(results)} rows in {chosen.out}, feedback in {Book(chosen.out).folder}")
+    wants_a_look = any(r["status"] not in (GRADED, ABSENT) or r["flags"] for r in results)
+    return LOOK if wants_a_look or left_out or unknown else DONE
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    results = Book(chosen.table).results()
+    print(report(sets.load(results[0]["set"]), results))
+    return DONE

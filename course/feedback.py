@@ -1,0 +1,60 @@
+"""What a student is told: a page in Markdown, and the same as HTML."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from course.problem import ProblemSet
+
+Result = dict[str, Any]
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:48rem;padding:0 1rem}"
+    "table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:left;"
+    "vertical-align:top;border-bottom:1px solid #8886}td:nth-child(2){white-space:nowrap}"
+    "code{overflow-wrap:anywhere}:root{color-scheme:light dark}"
+)
+
+
+def plain(text: str) -> str:
+    """Return text of a program's on one line, with nothing in it that Markdown would read."""
+    line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
+    return re.sub(r"([\\*_\[\]<>|#~&$!])", r"\\\1", line)
+
+
+def markdown(one: ProblemSet, result: Result) -> str:
+    """Return the feedback of a student as Markdown."""
+    lines = [f"# {one.title}: {plain(result['student'])}", ""]
+    lines += [f"**{result['points']:g} of {result['of']:g} points**", ""]
+    lines += [f"{plain(note)}\n" for note in result["notes"]]
+    for k, (key, problem) in enumerate(one.problems.items(), start=1):
+        found = result["problems"][key]
+        lines += [f"## {k}. {problem.title}: {found['points']:g} of {found['of']:g}", ""]
+        lines += [f"{plain(note)}\n" for note in found["notes"]]
+        if found["marks"]:
+            lines += ["| what was asked | points | what was found |", "|---|---|---|"]
+            lines += [
+                f"| {plain(mark['check'])} | {mark['points']:g} of {mark['of']:g} "
+                f"| {plain(mark['sentence'])} |"
+                for mark in found["marks"]
+            ]
+            lines.append("")
+        if problem.rubric:
+            lines += ["A person reads your text and looks for:", ""]
+            lines += [f"- {points:g}: {plain(words)}" for points, words in problem.rubric]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def html(one: ProblemSet, result: Result) -> str:
+    """Return the same as a page."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(one, result))
+    title = escape(f"{one.title}: {result['student']}")
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<style>{STYLE}</style>\n{body}</html>\n"
+    )
