@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 PLAIN = (bool, int, float, str)
+MOST = 300_000
+"""Numbers in one array."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,8 @@ def encode(x: Any, depth: int = 0) -> Any:
         a = np.array(x, subok=False)
         if a.dtype.kind == "c" and not np.any(a.imag):
             a = a.real
+        if a.size > MOST:
+            return {"strange": f"an array of {a.size} numbers"}
         if a.dtype.kind in "fiub":
             return {"array": a.ravel().tolist(), "shape": list(a.shape), "kind": a.dtype.kind}
         return {"strange": f"an array of {a.dtype.name}"}

@@ -66,7 +66,7 @@ def version() -> str:
     """Return a digest of all code that decides about a mark."""
     whole = hashlib.sha256()
     for root in (Path(__file__).parent, Path(npgkit.__file__).parent):
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".json")):
             whole.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return whole.hexdigest()
 

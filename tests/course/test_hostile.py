@@ -134,7 +134,8 @@ TABLE = [
     Hostile("loop", "while True: pass", "no answer came within"),
     Hostile("loop-when-asked", "def gradient(theta, reward):\n    while True: pass",
             "no answer came within"),
-    Hostile("loop-that-hides", "import os\nos.setsid()\nwhile True: pass", "no answer came within"),
+    Hostile("loop-that-hides", "import os\ntry: os.setsid()\nfinally:\n  while True: pass",
+            "no answer came within"),
     Hostile("fork", "import os\nwhile True: os.fork()", "no process and no thread"),
     Hostile("thread", "import threading\nthreading.Thread(target=print).start()",
             "no process and no thread"),
@@ -175,7 +176,9 @@ TABLE = [
             "is NaN"),
     Hostile("infinite", "def gradient(theta, reward): return theta + np.inf\nslope0 = 1e999",
             "infinite"),
-    Hostile("huge-answer", "def gradient(theta, reward): return np.ones(10**7)", "is larger than"),
+    Hostile("huge-answer", "def gradient(theta, reward): return np.ones(10**6)",
+            "an array of 1000000 numbers"),
+    Hostile("long-answer", "def gradient(theta, reward): return 'x' * 10**8", "is larger than"),
     Hostile("deep-answer", "x = []\nfor _ in range(10**5): x = [x]\n"
             "def gradient(theta, reward): return x\nslope0 = 10**5000", "gradient"),
     Hostile("changes-what-it-gets",
@@ -202,6 +205,11 @@ TABLE = [
 RIGHT = ("ada", "bob", "zoe")
 
 
+def possible(row: Hostile) -> bool:
+    """Say whether this system can hold it; `kill-all` would end the tests."""
+    return not row.needs_namespaces or sandbox.available().kind == sandbox.NAMESPACES
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where all was handed in, with the grades."""
@@ -211,6 +219,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for student in RIGHT:
         (folder / f"{student}.ipynb").write_bytes(bytes_of(handed(student)))
     for row in TABLE:
+        if not possible(row):
+            continue
         made = handed(row.name, **({"bandit": row.code} if row.code else {}))
         data = row.change(made) if row.change else bytes_of(made)
         (folder / f"{row.name}.ipynb").write_bytes(data)
@@ -258,7 +268,7 @@ def sentences(result: Result) -> str:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_hostile_submission_gains_nothing(row: Hostile, results: dict[str, Result]) -> None:
     """It gets the points of what is right in it, and a sentence that says what went wrong."""
-    if row.needs_namespaces and sandbox.available().kind != sandbox.NAMESPACES:
+    if not possible(row):
         pytest.skip("this system lets no process have namespaces: README.md says what that means")
     assert points(results[row.name]) == row.points, sentences(results[row.name])
     assert row.sentence in sentences(results[row.name])
