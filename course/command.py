@@ -102,6 +102,7 @@ def _grade(chosen: argparse.Namespace) -> int:
     one = sets.load(name or set_of(submissions))
     students = roster(chosen.students) if chosen.students else []
     salt = _salt(chosen)
+    sandbox.close_memory()
     if note := sandbox.available().note:
         print(f"course: NOTE: {note}", file=sys.stderr)
     if left_out:

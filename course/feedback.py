@@ -44,7 +44,7 @@ def markdown(one: ProblemSet, result: Result) -> str:
             lines.append("")
         if problem.rubric:
             lines += ["A person reads your text and looks for:", ""]
-            lines += [f"- {points:g}: {plain(words)}" for points, words in problem.rubric]
+            lines += [f"- {plain(words)} ({points:g})" for points, words in problem.rubric]
             lines.append("")
     return "\n".join(lines)
 

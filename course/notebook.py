@@ -59,7 +59,7 @@ def make(one: ProblemSet, salt: str, student: str, solved: bool = False) -> Any:
                 _cell("code", "try", key, TRY.format(key) + "\n".join(filter(None, tries)))
             )
         if problem.rubric:
-            told = "".join(f"\n- {points:g}: {words}" for points, words in problem.rubric)
+            told = "".join(f"\n- {words} ({points:g})" for points, words in problem.rubric)
             text = f"*Your text for problem {k}, read by a person, who looks for:*\n{told}\n"
             cells.append(_cell("markdown", WORDS, key, text))
     about = {"set": one.name, "student": student}

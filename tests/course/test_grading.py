@@ -9,6 +9,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
+from course import sandbox
 from course.command import COULD_NOT, DONE, LOOK, main
 from course.grading import Result, Task, grade
 from tests.course.support import SALT, SET, bytes_of, cell, handed
@@ -212,6 +213,23 @@ def test_an_open_salt_is_told_loudly(
     assert main(command) == DONE and "no salt is set" in capsys.readouterr().err
     monkeypatch.setenv("COURSE_SALT", SALT)
     assert main(command) == DONE and "salt" not in capsys.readouterr().err
+
+
+def test_a_weak_sandbox_is_told(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where limits are all there is the teacher reads what they do not hold."""
+    monkeypatch.setattr(sandbox, "available", lambda: sandbox.Sandbox(sandbox.LIMITS, None))
+    grade_all(place)
+    assert "can use the network" in capsys.readouterr().err
+
+
+def test_nothing_runs_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root, where neither namespaces nor another user can be had, nothing is graded."""
+    monkeypatch.setattr(sandbox, "_works", lambda one: False)
+    monkeypatch.setattr(sandbox.os, "getuid", lambda: 0)
+    with pytest.raises(OSError, match="grade as another user"):
+        sandbox.available.__wrapped__()
 
 
 def test_a_file_that_cannot_be_read_is_worth_a_look(place: Path) -> None:
