@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from course.asking import Asking, Late, Missing, Student, Unanswered
 from course.child import Product, Strange
 from course.problem import Mark, Numbers, Problem
 from npgkit.lab.exercises import check as feedback
@@ -16,46 +17,6 @@ from npgkit.lab.exercises.check import Verdict
 Compare = Callable[..., Verdict]
 Arguments = Sequence[tuple[Any, ...]]
 Draw = Callable[[Numbers, np.random.Generator], Arguments]
-
-NOTHING = object()
-
-
-class Unanswered(Exception):
-    """No answer came, and why: a sentence for the student."""
-
-
-class Missing(Unanswered):
-    """The name is not there, or is still empty."""
-
-
-class Student(Protocol):
-    """What answers: `course.student.Process`, or code that is trusted (`course.trusted`)."""
-
-    def ask(self, name: str, arguments: Sequence[Any] | None = None) -> Any:
-        """Return what a name holds, or what it returns when it is called."""
-
-
-@dataclass
-class Asking:
-    """What a check has at hand.
-
-    Attributes
-    ----------
-    student : Student
-    run : function
-        Makes a `Student` of trusted code: the solution, or a mistake, with the variant's numbers.
-    numbers : dict
-    rng : numpy.random.Generator
-        Draws the hidden arguments.
-    others : function
-        Returns {student: the solution of their variant}, as Students.
-    """
-
-    student: Student
-    run: Callable[[str], Student]
-    numbers: Numbers
-    rng: np.random.Generator
-    others: Callable[[], Mapping[str, Student]]
 
 
 @dataclass(frozen=True)
@@ -255,18 +216,17 @@ class Conforms:
 
 def _method(student: Student, name: str, method: str) -> Callable[..., Any]:
     """Return a method of an adapter that asks the student's class."""
-    silent: list[str] = []
+    late: list[Late] = []
 
     def call(_: Any, *arguments: Any) -> Any:
-        if silent:
-            raise Unanswered(silent[0])
+        if late:  # asked fifty times it would take as many times as long
+            raise late[0]
         try:
             return student.ask(f"{name}.{method}", [_plain(x, arguments) for x in arguments])
         except Missing:
             raise NotImplementedError from None
-        except Unanswered as why:
-            if "within" in str(why):  # asked fifty times it would take as many times as long
-                silent.append(str(why))
+        except Late as why:
+            late.append(why)
             raise
 
     return call

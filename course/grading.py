@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from course import sets
-from course.checks import Asking
-from course.checks import Student as Answers
+from course.asking import Asking
+from course.asking import Student as Answers
 from course.notebook import Handed, Unreadable, numbers_of, read
 from course.problem import Mark, Numbers, Problem, ProblemSet, digest
 from course.student import Process

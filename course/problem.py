@@ -60,7 +60,7 @@ class Check(Protocol):
         """What it gives at most."""
 
     def grade(self, problem: Problem, asking: Any) -> list[Mark]:
-        """Ask, compare, and return the marks; `asking` is a `course.checks.Asking`."""
+        """Ask, compare, and return the marks; `asking` is a `course.asking.Asking`."""
 
     def tries(self, problem: Problem, numbers: Numbers, rng: np.random.Generator) -> str:
         """Return code with which a student can try it before handing in; nothing if hidden."""

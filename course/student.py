@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from course import sandbox
-from course.checks import Missing, Unanswered
+from course.asking import Late, Missing, Unanswered
 from course.child import decode, encode
 
 MEMORY = 2 << 30
@@ -94,19 +94,16 @@ class Process:
             request["arguments"] = [encode(x) for x in arguments]
         self._start()
         reply = self._exchange(request, self.seconds)
+        if "raises" in reply:
+            raise Unanswered(f"it stopped with {_hinted(str(reply['raises'])[:500])}.")
+        if "missing" in reply:
+            stopped = f", and {next(iter(self.errors))} stopped" if self.errors else ""
+            raise Missing(f"not answered yet{stopped}.")
         try:
-            if reply.keys() == {"value"}:
-                return decode(reply["value"])
-            if reply.keys() == {"raises"}:
-                raise Unanswered(f"it stopped with {_hinted(str(reply['raises'])[:500])}.")
-            if reply.keys() == {"missing"}:
-                stopped = f", and {next(iter(self.errors))} stopped" if self.errors else ""
-                raise Missing(f"not answered yet{stopped}.")
-        except Unanswered:
-            raise
+            return decode(reply["value"])
         except Exception:
             self.close()
-        raise Unanswered(CROOKED)
+            raise Unanswered(CROOKED) from None
 
     def _start(self) -> None:
         """Start the process and run the cells, unless it is there."""
@@ -161,9 +158,7 @@ class Process:
             parsed = json.loads(reply)
         except TimeoutError:
             self.close()
-            raise Unanswered(
-                f"no answer came within {seconds:g} seconds: is there a loop?"
-            ) from None
+            raise Late(f"no answer came within {seconds:g} seconds: is there a loop?") from None
         except OverflowError:
             self.close()
             raise Unanswered(f"its answer is larger than {LONGEST >> 20} MB.") from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course.checks import Asking, Conforms
+from course.asking import Asking
+from course.checks import Conforms
 from course.problem import Mark, Problem
 from course.student import Process
 
