@@ -1,7 +1,8 @@
 """Lists of results, figures, exercises and equations, the map of the chapters, and the index.
 
-``{list-of-results}``, ``{list-of-figures}``, ``{list-of-exercises}``, ``{list-of-equations}`` and
-``{chapter-map}`` are written when the book is built, from what the chapters contain.
+``{list-of-results}``, ``{list-of-figures}``, ``{list-of-exercises}``, ``{list-of-equations}``,
+``{list-of-decks}`` and ``{chapter-map}`` are written when the book is built, from what the chapters
+contain.
 
 The index lists the terms of the glossary. Under each stand the sections that link to it by
 ``{term}`` or have it in their title, and the results that have it in theirs.
@@ -32,6 +33,8 @@ from search_index import words_of
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+
+from tools.site import slides
 
 WORDS_A_MINUTE = 100
 MINUTES = re.compile(r"(\d+) minutes")
@@ -128,6 +131,17 @@ def section_title(env: BuildEnvironment, chapter: str, node: nodes.Node) -> str:
     numbers = env.toc_secnumbers.get(chapter, {})
     number = numbers.get(f"#{section['ids'][0]}") or numbers.get("", ())
     return f"{'.'.join(map(str, number))} {section[0].astext()}".strip()
+
+
+def list_of_decks(app: Sphinx, page: str) -> Iterator[nodes.Node]:
+    """A link to the slides of each chapter that has some; `make slides` adds those to the PDFs."""
+    up = "../" * page.count("/")
+    yield element("ul", *(
+        element("li", nodes.reference(
+            "", chapter_title(app.env, chapter), internal=True, refuri=f"{up}slides/{deck}.html",
+        ))
+        for deck, chapter in slides.decks()
+    ), classes=["npg-list"])  # fmt: skip
 
 
 # The map of the chapters.
@@ -255,6 +269,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("contents")
     for rows in (results, figures, exercises, equations):
         add_list(app, f"list-of-{rows.__name__}", partial(by_chapter, rows_of=rows))
+    add_list(app, "list-of-decks", list_of_decks)
     add_list(app, "chapter-map", chapter_map)
     app.connect("env-check-consistency", fill_index)
     app.connect("html-page-context", order_index)

@@ -32,7 +32,10 @@ CACHE_STAMP = BUILD / "cache.stamp"
 # What a notebook's outputs depend on, besides its own cells.
 CODE = ("npgkit", "book/data", "requirements.txt")
 # What the pages depend on; the evidence page is made from the tests.
-SOURCES = (*CODE, "book", "tests", "tools", "_config.yml", "_toc.yml", "package-lock.json")
+SOURCES = (
+    *CODE, "book", "course/slides", "tests", "tools", "_config.yml", "_toc.yml",
+    "package-lock.json",
+)  # fmt: skip
 IGNORED = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache"}
 
 
@@ -113,9 +116,9 @@ def build(force: bool = False) -> int:
         shutil.rmtree(BUILD / "html", ignore_errors=True)
         print("The book was not built: see the warnings above", file=sys.stderr)
         return code or 1
-    # Notebooks to download; Python for the reader's browser, in the page and in JupyterLite; then
-    # the policy that keeps every page to our own files.
-    for step in ("site.downloads", "live.site", "live.lite", "site.policy"):
+    # Notebooks to download; Python for the reader's browser, in the page and in JupyterLite; slides
+    # from the chapters; then the policy that keeps every page to our own files.
+    for step in ("site.downloads", "live.site", "live.lite", "site.slides", "site.policy"):
         if code := started(sys.executable, "-m", f"tools.{step}").wait():
             shutil.rmtree(BUILD / "html", ignore_errors=True)
             print(f"The book was not built: tools.{step} failed", file=sys.stderr)

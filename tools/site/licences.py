@@ -37,7 +37,7 @@ PAGES = (
 # What Sphinx writes for the book; the colours of code come from the last two.
 WRITTEN = ("pygments.css", "documentation_options.js", "fonts.css")
 FORMULAS = "temml"  # its style sheet
-BUNDLES = ("live/buttons.js", "live/page.js", "live/editor.js", "search.js")
+BUNDLES = ("live/buttons.js", "live/page.js", "live/editor.js", "search.js", "slides/deck.js")
 # Packages of npm that bring no text: the same licence in full comes with another.
 SAME_LICENCE = {("pyodide", "MPL-2.0"): "axe-core"}
 # CPython's licence, as its own package of typing features brings it.
@@ -236,7 +236,7 @@ def shipped(fonts: Iterable[str]) -> list[Shipped]:
     return [
         *pages,
         of_npm(FORMULAS, "The pages"),
-        *(of_npm(name, "Editor and search") for name in bundled()),
+        *(of_npm(name, "Editor, search and slides") for name in bundled()),
         *(of_npm(name, "Fonts") for name in dict.fromkeys(fonts)),
         *python(),
         *jupyterlite(),
