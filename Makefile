@@ -17,13 +17,14 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf wheel archive serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf slides wheel archive serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read and run the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
 	@echo "make wheel      build npgkit's wheel, with the book's data, in _build/wheel"
 	@echo "make book       build it into _build/html, executing every notebook"
 	@echo "make pdf        print it: the whole book and each page as a PDF in _build/html (needs Chromium)"
+	@echo "make slides     print the decks of slides, with notes and without (needs Chromium)"
 	@echo "make archive    the site and start files for each system as one zip, for a stick"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
@@ -57,6 +58,10 @@ wheel: $(READY)
 # The pages' download buttons have the PDFs until the book is built anew.
 pdf: book
 	@$(PY) -m tools.site.pdf
+
+# The page for teachers has the PDFs until the book is built anew.
+slides: book
+	@$(PY) -m tools.site.slides_pdf
 
 # With the PDFs, if `make pdf` has put them there.
 archive: book

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 
 from tests.site.browser import AXE, Visit, unavailable
 from tests.site.pages import APPENDICES, NOTEBOOK_PAGES, View, html
 from tests.site.test_budget import MOST_BYTES, MOST_ELEMENTS, MOST_REQUESTS, MOST_SCRIPT, sizes
 from tests.site.test_sliders import state, state_after
-from tools.site import slides
+from tools.site import pdf, serve, slides, slides_pdf
 from tools.site.chapter import Chapter, Missing
 from tools.toc import documents
 
@@ -209,3 +210,36 @@ def test_the_speakers_window_has_the_notes_and_follows(visit: Any) -> None:
         speaker.locator(slider).first.press("PageDown")
         shown.wait_for(state="hidden")
         assert seen.errors == []
+
+
+def test_a_printed_deck_has_a_page_for_each_slide(chromium: Any, address: str, site: Path,
+                                                  tmp_path: Path) -> None:  # fmt: skip
+    """With notes two, and each slide among the bookmarks."""
+    page = (site / "slides" / "05.html").read_text("utf-8")
+    for notes, share in ((False, 1), (True, 2)):
+        path = tmp_path / f"{notes}.pdf"
+        slides_pdf.print_deck(chromium, f"{address}slides/05.html", path, notes)
+        with pikepdf.open(path) as printed, printed.open_outline() as outline:
+            assert len(printed.pages) == share * page.count("<section>")
+            assert printed.Root.MarkInfo.Marked
+            titles = {item.title for top in outline.root for item in (top, *top.children)}
+            assert {"5. The natural gradient", "Nine steps", "Summary"} <= titles
+            links = [note for sheet in printed.pages for note in sheet.get("/Annots", [])]
+            assert links == []
+
+
+def test_the_page_for_teachers_gets_the_pdfs_once() -> None:
+    html = '<li><a href="../slides/05.html">5. Name</a></li>'
+    offered = slides_pdf.offer(html, "05")
+    assert offered.index("5. Name") < offered.index("../slides/05.pdf")
+    assert slides_pdf.offer(offered, "05") == offered
+
+
+def test_without_chromium_slides_are_printed_only_if_optional(
+    monkeypatch: pytest.MonkeyPatch, site: Path
+) -> None:
+    monkeypatch.setattr(pdf.chromium, "program", lambda: None)
+    assert (serve.SITE / slides_pdf.LIST).is_file()
+    for arguments, code in (([], 1), (["--optional"], 0)):
+        monkeypatch.setattr("sys.argv", ["slides_pdf", *arguments])
+        assert slides_pdf.main() == code
