@@ -88,7 +88,7 @@ def test_readme_and_contributing_draw_the_same_house() -> None:
     inside = {"practice/": "npgkit", "conformance/": "npgkit", "lab/": "npgkit",
               "command/": "npgkit", "data/": "book",
               "live/": "npgkit", "drawing/": "npgkit/lab", "figures/": "npgkit/lab",
-              "exercises/": "npgkit/lab",
+              "exercises/": "npgkit/lab", "zoo/": "npgkit/lab",
               "notebooks/": "tools", "site/": "tools", "results/": "benchmarks"}  # fmt: skip
     assert [name for name in folders if not (ROOT / inside.get(name, "") / name).is_dir()] == []
 
