@@ -1,7 +1,7 @@
 // A deck: reveal.js, the sliders of the book's pages, and a window for the speaker. S opens the same
 // deck once more, with its notes; what is turned or moved in one window follows in the other.
 import Reveal from "reveal.js";
-import "../static/sliders.js";
+import "../sliders.js";
 
 const DIALS = ".npg-dials :is(input, select)";
 const others = new BroadcastChannel(location.pathname);
