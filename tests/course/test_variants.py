@@ -58,6 +58,16 @@ def test_an_example_can_be_tried(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.count("the example is right") == 2 and "slope0: " in said
 
 
+def test_an_open_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is answered each example says so, and none stops the others."""
+    space: dict[str, object] = {}
+    for one in handed("ada", solved=False).cells:
+        if one.cell_type == "code":
+            exec(one.source, space)
+    said = capsys.readouterr().out
+    assert said.count("not answered yet") == 2 and said.count("not set yet") == 2
+
+
 def test_hidden_numbers_are_not_given() -> None:
     """A name that begins with `_` is for the statement alone."""
 
