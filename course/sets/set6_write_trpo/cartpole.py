@@ -157,12 +157,10 @@ def features(obs):
 def train(seed, n_steps, rows=2000):
     rng, env, trpo = np.random.default_rng(seed), gymnasium.make("CartPole-v1"), TRPO()
     env.reset(seed=seed)
-    shapes = [(4, 32), (32, 2)]
-    layers = [(rng.normal(size=s) / np.sqrt(s[0]), np.zeros(s[1])) for s in shapes]
-    layers[-1][0][:] *= 0.1  # nearly uniform at first
+    layers = [(np.zeros((4, 2)), np.zeros(2))]
     case = types.SimpleNamespace(
-        policy=types.SimpleNamespace(kind="mlp_softmax", layers=layers, log_std=None),
-        theta=np.concatenate([x.ravel() for layer in layers for x in layer]),
+        policy=types.SimpleNamespace(kind="softmax_linear", layers=layers, log_std=None),
+        theta=np.zeros(8),
         weights=np.full(rows, 1 / rows), damping=0.01, cg_iterations=10,
         backtrack=0.8, max_backtracks=10,
     )
@@ -249,14 +247,14 @@ Your TRPO trains CartPole-v1 of Gymnasium. The cell below can use what your cell
    and `step`, and takes the action `choose(obs)` in each. It resets before the first step and after
    each episode, and returns a dict of arrays with a row for each step: `obs`, `act`, `rew`,
    `next_obs` (what the step returned, also where the episode ends), `terminated`, `truncated`.
-2. `train(seed, n_steps)` makes the environment, trains a `mlp_softmax` policy with at most
-   `n_steps` steps of it, and returns `{{"layers": [(W, b), ...], "returns": [...]}}`: the trained
-   network, with tanh between two layers, and the return of each episode in training. It draws all
-   its random numbers from the seed, and needs a critic; a linear one, fitted to
-   `adv + values` after the step, will do. Towards the end a batch tells little (chapter 11).
+2. `train(seed, n_steps)` makes the environment, trains a `softmax_linear` or a `mlp_softmax` with
+   at most `n_steps` steps of it, and returns `{{"layers": [(W, b), ...], "returns": [...]}}`: the
+   trained layers, with tanh between two, and the return of each episode in training. It draws all
+   its random numbers from the seed. It needs a critic; a linear one, fitted to `adv + values` after
+   the step, will do. Towards the end a batch tells little (chapter 11).
 3. A page, in the text cell below: what you built, its learning curves, and what can be said.
-   Train with five seeds or more, change *one* thing (the radius, the damping, the rows of a batch,
-   $\lambda$), and compare.
+   Train with five seeds or more, change *one* thing (the policy, the radius, the rows of a
+   batch, $\lambda$), and compare.
 
 The grader calls `train` twice, with seeds of its own, {N_STEPS:,} steps and {SECONDS} seconds (the
 model solution takes about five). It then lets the policy balance for {EPISODES} episodes, taking
