@@ -35,6 +35,15 @@ def draw(numbers: Numbers, rng: np.random.Generator, signs: tuple[int, ...]) -> 
 
 
 SOLUTION = """
+# On paper, with m the change of mu over sigma: the quadratic KL m^2/2 + delta^2 is epsilon.
+# KL(new||old) is m^2/2 + (e^(2 delta) - 1)/2 - delta. Less epsilon that is
+#     f(delta) = (e^(2 delta) - 1)/2 - delta - delta^2,
+# with f(0) = 0 and f' = e^(2 delta) - 1 - 2 delta >= 0: it has the sign of delta.
+# KL(old||new) less epsilon is m^2/2 (e^(-2 delta) - 1) + f(-delta): both have the sign of -delta.
+# So new||old refuses every full step that widens the policy and none that narrows it: it is wary
+# of exploring more. old||new refuses every one that narrows, and is wary of exploring less.
+
+
 def full_step(sigma, g, epsilon):
     x = np.array([sigma**2 * g[0], g[1] / 2])
     return np.sqrt(2 * epsilon / (g @ x)) * x
@@ -125,8 +134,8 @@ kl_old_new = ...
     ),
     variant=variant,
     rubric=(
-        (2, "both KLs of two Gaussians written in the change of mu and in delta, and compared with"
-            " their quadratic model; the sign of the difference is shown, not only expanded"),
-        (1, "new||old refuses every full step that widens, old||new every one that narrows"),
+        (2, "both KLs are written in the two changes and compared with their quadratic model; the"
+            " sign of the difference is shown for every delta, not only for small ones"),
+        (1, "what each direction makes of a step that widens, and of one that narrows"),
     ),
 )  # fmt: skip

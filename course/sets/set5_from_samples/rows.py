@@ -30,6 +30,14 @@ def draw(numbers: Numbers, rng: np.random.Generator) -> list[tuple]:
 
 
 SOLUTION = """
+# On paper: with squares E[(reward - b)^2 | a] = (r_a - b)^2 + sigma^2, part 5 of chapter 11's
+# proposition says tau = sum (1 - pi_a)((r_a - b)^2 + sigma^2) / Gamma - 1. The mean of the score
+# is zero, so b changes neither g nor Gamma = g'F^+ g. The derivative in b is zero where
+# sum (1 - pi_a)(r_a - b) = 0: the mean of the rewards with the weights 1 - pi_a. That is J if the
+# policy is uniform (or all rewards are equal, and in other cases by chance): actions that are
+# hardly taken count more in it than in J, because their scores are long.
+
+
 def tau(pi, means, sigma, baseline):
     J = pi @ means
     squares = (means - baseline) ** 2 + sigma**2
@@ -114,10 +122,8 @@ rows90 = ...
     ),
     variant=variant,
     rubric=(
-        (2, "the derivative in b of sum (1 - pi_a)(r_a - b)^2, and that its zero is the mean of the"
-            " rewards with the weights 1 - pi_a"),
-        (1, "the mean of the score is zero, so g, and with it Gamma, does not know b"),
-        (1, "equal for a uniform policy (or equal rewards); otherwise an action that is hardly"
-            " taken counts in the baseline more than in J"),
+        (2, "tau as a function of b, and where it is least"),
+        (1, "why neither g nor Gamma knows b"),
+        (1, "a policy for which the best b is J, and in words what differs for others"),
     ),
 )  # fmt: skip

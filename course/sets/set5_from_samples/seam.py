@@ -68,6 +68,13 @@ def mend(adv, terminated, truncated, ahead, gamma, lam):
 reach = ...
 ''',
     solution="""
+# On paper: the piece has A_t = sum over l < T - t of (gamma lambda)^l delta_(t+l). Its last delta
+# has gamma V(s_T) in it, and so it has in the one recording: nothing there changes. What the one
+# recording has more are the terms from delta_T on, (gamma lambda)^(T - t) A_T. Rows at or before an
+# end do not have them: their sum stops at the end. A truncated row ends its episode: the next row
+# is another one's, and no row will ever tell more than the value of the final observation did.
+
+
 def mend(adv, terminated, truncated, ahead, gamma, lam):
     mended = adv.copy()
     for t in reversed(range(len(adv))):
@@ -138,9 +145,7 @@ reach = int(np.log(0.01) / np.log(discount_seam))
     ),
     variant=variant,
     rubric=(
-        (2, "the sum of the delta is split at the seam; that the last delta is the same in both,"
-            " because the critic's value of the observation at the seam is in it, is said"),
-        (1, "a truncation ends its episode: the next row is another one's, and the value of the"
-            " final observation is all there will ever be"),
+        (2, "the sum is split at the seam, and it is said what happens to the last delta"),
+        (1, "why a truncated row, also cut, is left as it is"),
     ),
 )  # fmt: skip
