@@ -17,7 +17,7 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf slides wheel archive serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf slides wheel archive instructor serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read and run the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
@@ -26,6 +26,7 @@ help:
 	@echo "make pdf        print it: the whole book and each page as a PDF in _build/html (needs Chromium)"
 	@echo "make slides     print the decks of slides, with notes and without (needs Chromium)"
 	@echo "make archive    the site and start files for each system as one zip, for a stick"
+	@echo "make instructor  what a teacher wants, with the exams' answers, in _build/instructor/html"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
 	@echo "make test-live  run every chapter in the browser, each cell against what its notebook stores"
@@ -66,6 +67,10 @@ slides: book
 # With the PDFs, if `make pdf` has put them there.
 archive: book
 	@$(PY) -m tools.site.archive
+
+# Beside the site and not in it: the answers are not published.
+instructor: book
+	@$(PY) -m tools.site.instructor
 
 serve: book
 	@$(PY) -m tools.site.serve --port $(PORT)

@@ -1,4 +1,4 @@
-"""What a problem is made of. README.md says how to write one, and `sets/` has examples."""
+"""What a problem is made of. grading.md says how to write one, and `sets/` has examples."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def sentences(result: Result) -> str:
 def test_a_hostile_submission_gains_nothing(row: Hostile, results: dict[str, Result]) -> None:
     """It gets the points of what is right in it, and a sentence that says what went wrong."""
     if not possible(row):
-        pytest.skip("this system lets no process have namespaces: README.md says what that means")
+        pytest.skip("this system lets no process have namespaces: grading.md says what that means")
     assert points(results[row.name]) == row.points, sentences(results[row.name])
     assert row.sentence in sentences(results[row.name])
 

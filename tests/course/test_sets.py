@@ -1,4 +1,4 @@
-"""Every problem of every set, held to what the README promises of it."""
+"""Every problem of every set, held to what grading.md promises of it."""
 
 from __future__ import annotations
 

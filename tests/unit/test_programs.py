@@ -15,8 +15,8 @@ BENCHMARKS = sorted(
     path for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
 )
 TOOLS = (
-    "tools.notebooks", "tools.evidence", "tools.site.build", "tools.site.serve",
-    "benchmarks.peers",
+    "tools.notebooks", "tools.evidence", "tools.site.build", "tools.site.instructor",
+    "tools.site.serve", "benchmarks.peers",
 )  # fmt: skip
 
 
