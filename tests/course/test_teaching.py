@@ -1,4 +1,4 @@
-"""The instructor's pages say what the book holds, and print what stands on them."""
+"""The plans, the outcomes and the instructor's pages say what the book and the sets hold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from course import sets
 from tools.site.instructor import LABEL, sources
 from tools.toc import ROOT
 
@@ -19,8 +20,10 @@ COURSE = ROOT / "course"
 CHAPTERS = sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb"))
 PAGES = sorted((COURSE / "instructor").glob("[0-9][0-9]_*.md"))
 EXAMS = sorted((COURSE / "instructor" / "exam").glob("*.md"))
+PLANS = sorted((COURSE / "plans").glob("*.md"))
 RUN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.M | re.S)
 QUESTION = re.compile(r"^\*\*(\d+)\. \((\d+) points\)\*\*(.*?)(?=^\*\*\d+\. |\Z)", re.M | re.S)
+PROBLEM = re.compile(r"`(set\d+|short)/(\w+)`")
 NAMES = [path.stem for path in CHAPTERS]
 
 
@@ -46,6 +49,15 @@ def figures(path: Path, only: str = "") -> set[str]:
     return set(filter(None, found))
 
 
+def exercises(path: Path) -> dict[str, int]:
+    """The chapter's exercises, with the minutes that they name."""
+    labels = re.findall(r":label: (ex-[\w-]+)\n`+\n+\*([^*]+)\*", text_of(path))
+    return {
+        label: int(found[1]) if (found := re.search(r"(\d+) minutes", kind)) else 0
+        for label, kind in labels
+    }
+
+
 def labels(path: Path) -> set[str]:
     text = text_of(path)
     return {
@@ -53,6 +65,12 @@ def labels(path: Path) -> set[str]:
         *re.findall(r"\((eq-[\w-]+)\)", text),
         *figures(path),
     }
+
+
+def table(path: Path) -> list[list[str]]:
+    """The rows of the first table that begin with a number."""
+    rows = (line.strip("|").split("|") for line in path.read_text("utf-8").splitlines())
+    return [[cell.strip() for cell in row] for row in rows if re.match(r" \d+\b", row[0])]
 
 
 @pytest.mark.parametrize("folder", ["instructor", "instructor/exam"])
@@ -114,6 +132,76 @@ def test_an_exam_s_points_are_those_of_its_answers(path: Path) -> None:
         if more := re.search(r"\[(\d) each, (\d) for a reason\]", answer):
             given = 3 * int(more[1]) + int(more[2])
         assert given == int(points)
+
+
+def test_every_exercise_has_an_outcome() -> None:
+    """Each chapter's table names the chapter's exercises, all of them, and no other's."""
+    parts = re.split(r"^## ", (COURSE / "outcomes.md").read_text("utf-8"), flags=re.M)[1:]
+    assert [part.splitlines()[0] for part in parts] == [
+        f"{k}. {title(path)}" for k, path in enumerate(CHAPTERS, start=1)
+    ]
+    for part, chapter in zip(parts, CHAPTERS, strict=True):
+        assert set(re.findall(r"`(ex-[\w-]+)`", part)) == set(exercises(chapter))
+        rows = [line for line in part.splitlines() if line.startswith("| ")][1:]
+        assert [row for row in rows if "`" not in row] == []
+
+
+def test_every_problem_has_an_outcome() -> None:
+    """The problems that the outcomes name are those of the sets."""
+    named = set(PROBLEM.findall((COURSE / "outcomes.md").read_text("utf-8")))
+    known = {
+        (name.partition("_")[0], problem)
+        for name in sets.names()
+        for problem in sets.load(name).problems
+    }
+    assert named == known
+
+
+def test_the_readme_lists_the_sets() -> None:
+    """Each with its title, chapters, minutes and the points that its checks give."""
+    text = (COURSE / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (set\d+|short) \| (.+?) \| ([\d, ]+) \| (\d+) \| (\d+) \|$", text, re.M)
+    loaded = [sets.load(name) for name in sets.names()]
+    assert rows == [
+        (
+            one.name.partition("_")[0], one.title, ", ".join(map(str, one.chapters)),
+            str(sum(problem.minutes for problem in one.problems.values())), f"{one.points:g}",
+        )
+        for one in loaded
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_plan_s_minutes_add_up(path: Path) -> None:
+    """Reading is the map's, labs the exercises', sets the problems', hours their sum."""
+    text = path.read_text("utf-8")
+    reading = {row[0].split(".")[0]: int(row[2]) for row in table(COURSE / "README.md")}
+    minutes = {label: m for chapter in CHAPTERS for label, m in exercises(chapter).items()}
+    weeks = re.split(r"^## ", text, flags=re.M)[1:]
+    for row, week in zip(table(path), weeks, strict=True):
+        _, what, chapters, read, lecture, lab, named, work, hours = row
+        assert week.startswith(f"Week {row[0]}: {what}")
+        assert int(read) == sum(reading[k] for k in chapters.split(", "))
+        told = re.search(r"^\*Lab\.\*(.*)$", week, re.M)
+        assert told is not None
+        assert int(lab) == sum(minutes[label] for label in re.findall(r"`(ex-[\w-]+)`", told[1]))
+        problems = (p for one in named.split(", ") for p in sets.load(one).problems.values())
+        assert int(work) == sum(problem.minutes for problem in problems)
+        total = sum(map(int, (read, lecture, lab, work))) / 60
+        assert float(hours) == pytest.approx(total, abs=0.06)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_plan_reads_in_an_order_that_works(path: Path) -> None:
+    """What a chapter builds on comes before it, or the plan says that it is left out."""
+    needs = {row[0].split(".")[0]: row[1].split(", ") for row in table(COURSE / "README.md")}
+    intro = path.read_text("utf-8").partition("|")[0]
+    out = re.search(r"leaves out\s+chapters? ([\d, and]+)", intro)
+    left = re.findall(r"\d+", out[1]) if out else []
+    read = [k for row in table(path) for k in row[2].split(", ")]
+    assert sorted(map(int, read + left)) == list(range(1, len(CHAPTERS) + 1))
+    for place, chapter in enumerate(read):
+        assert set(needs[chapter]) - {""} <= {*read[:place], *left}
 
 
 def test_every_path_of_the_course_s_pages_exists() -> None:
