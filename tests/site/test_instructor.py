@@ -6,6 +6,7 @@ import re
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_the_exams_show_their_answers(pages: Path) -> None:
         text = (pages / "instructor" / "exam" / f"{path.stem}.html").read_text("utf-8")
         assert text.count(ANSWERS[1]) >= 3
         assert path.read_text("utf-8").splitlines()[0].removeprefix("# ") in text
+
+
+def test_an_exam_is_printed_without_its_answers(pages: Path, chromium: Any) -> None:
+    """On paper the questions are there, and neither an answer nor what checks it."""
+    page = chromium.new_page()
+    for path in EXAMS:
+        page.goto((pages / "instructor" / "exam" / f"{path.stem}.html").as_uri())
+        on_screen = page.inner_text("body")
+        page.emulate_media(media="print")
+        on_paper = page.inner_text("body")
+        page.emulate_media(media="screen")
+        assert on_screen.count("Answer.") == on_screen.count(" points)") >= 3
+        assert on_paper.count(" points)") == on_screen.count(" points)")
+        assert "Answer." not in on_paper
+        assert "print(" not in on_paper
+    page.close()
 
 
 def test_links_into_the_book_arrive(pages: Path) -> None:

@@ -5,7 +5,7 @@
 They are no part of the site: nothing of _build/html leads here, and nothing publishes this folder.
 The pages are the Markdown of `course/`. A label of the book that stands there as code, `fig-alpha`,
 becomes a link to its place, with the number that it has. One that the book does not have stops the
-build. So the book is built first.
+build. So the book is built first. On paper an exam's answers are left out: a sheet for the class.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ PAGES = (
     "outcomes.md", "grading.md",
     "instructor/README.md", "instructor/[0-9]*.md", "instructor/exam/*.md",
 )  # fmt: skip
+ANSWER = re.compile(r"^\*Answer\.\*.*?(?=^\*\*\d+\. |\Z)", re.M | re.S)
 LABEL = re.compile(r"`((?:fig|thm|prop|lem|cor|def|ex|eq)-[\w-]+)`")
 CONFIG = {
     "project": "The Natural Policy Gradient: to teach it",
     "root_doc": "README",
     "include_patterns": list(PAGES),
     "extensions": ["myst_parser", "mathml"],
-    "myst_enable_extensions": ["dollarmath"],
+    "myst_enable_extensions": ["colon_fence", "dollarmath"],
     "myst_heading_anchors": 3,
     "html_math_renderer": "mathml",
     "html_theme": "alabaster",
@@ -48,7 +49,8 @@ CONFIG = {
     "html_show_sphinx": False,
     "language": "en",
 }
-# The theme links this sheet. Formulas have the book's font, and wide tables move by themselves.
+# The theme links this sheet. Formulas have the book's font, wide tables move by themselves, and an
+# exam is printed without what the class is not to see.
 STYLE = """\
 @font-face {
   font-family: "STIX Two Math";
@@ -59,6 +61,8 @@ math { font-family: "STIX Two Math", math; font-size: 1.05em }
 div.sphinxsidebar h1.logo { font-size: 1.3rem }
 div.sphinxsidebar ul li { margin-bottom: 0.2rem }
 table.docutils { display: block; overflow-x: auto; border: 0; box-shadow: none; margin: 1rem 0 }
+@page { margin: 2cm }
+@media print { .answer, div.sphinxsidebar, div.footer { display: none } }
 """
 
 logger = logging.getLogger(__name__)
@@ -89,7 +93,7 @@ class Book:
 
 
 def link_to_the_book(book: Book, app: Sphinx, docname: str, source: list[str]) -> None:
-    """Replace labels by links, and list the pages under the first one."""
+    """Replace labels by links, mark the answers, and list the pages under the first one."""
     up = "../" * (docname.count("/") + 2)
 
     def link(found: re.Match[str]) -> str:
@@ -100,7 +104,8 @@ def link_to_the_book(book: Book, app: Sphinx, docname: str, source: list[str]) -
             return found[0]
         return f"<a href='{up}html/{address}'>{number}</a>"
 
-    source[0] = LABEL.sub(link, source[0])
+    linked = LABEL.sub(link, source[0])
+    source[0] = ANSWER.sub(lambda found: f":::{{container}} answer\n{found[0]}:::\n\n", linked)
     if docname == app.config.root_doc:
         names = (path.relative_to(SOURCE).with_suffix("").as_posix() for path in sources())
         listed = "\n".join(name for name in names if name != docname)
