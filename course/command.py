@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from course import notebook, sandbox, sets
+from course import exports, notebook, sandbox, sets
 from course.grades import ABSENT, GRADED, Book, run
 from course.report import report
 from course.student import SandboxFault
@@ -60,10 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--again", action="store_true", help="grade what is graded already, too")
     grade.set_defaults(run=_grade)
+    export = commands.add_parser("export", help="write a set for another grader")
+    export.add_argument("target", choices=exports.TARGETS)
+    export.add_argument("set", metavar="SET")
+    export.add_argument("--students", type=Path, metavar="FILE", help="numbers for each of a class")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.set_defaults(run=_export)
     told = commands.add_parser("report", help="a class at a glance, in Markdown")
     told.add_argument("table", type=Path, metavar="grades.csv")
     told.set_defaults(run=_report)
-    for one in (make, grade):
+    for one in (make, grade, export):
         one.add_argument(
             "--salt-file", type=Path, metavar="FILE", help="or COURSE_SALT: your secret"
         )
@@ -91,6 +97,16 @@ def _make(chosen: argparse.Namespace) -> int:
         path = chosen.out / f"{student}.ipynb"
         nbformat.write(notebook.make(one, salt, student, chosen.solved), path)
     print(f"{one.name} for {len(students)}: {chosen.out}")
+    return DONE
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    one = sets.load(chosen.set)
+    students = tuple(roster(chosen.students)) if chosen.students else ()
+    salt = _salt(chosen)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for line in exports.write(chosen.target, one, salt, students, chosen.out):
+        print(line)
     return DONE
 
 

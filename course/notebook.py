@@ -32,13 +32,18 @@ def numbers_of(one: ProblemSet, salt: str, student: str) -> dict[str, Numbers]:
     }
 
 
+def chapters(one: ProblemSet) -> str:
+    """Return the chapters that have to be read before, in words."""
+    return f"chapter{'s' * (len(one.chapters) > 1)} {' and '.join(map(str, one.chapters))}"
+
+
 def make(one: ProblemSet, salt: str, student: str, solved: bool = False) -> Any:
     """Return a student's notebook of a set; with the solutions in it for a teacher."""
     numbers = numbers_of(one, salt, student)
     rules = RULES.format(memory=MEMORY >> 30)
     minutes = sum(problem.minutes for problem in one.problems.values())
-    chapters = f"chapter{'s' * (len(one.chapters) > 1)} {' and '.join(map(str, one.chapters))}"
-    head = f"# {one.title}\n\nFor {student}; about {minutes} minutes, after {chapters}.\n\n{rules}"
+    after = f"about {minutes} minutes, after {chapters(one)}"
+    head = f"# {one.title}\n\nFor {student}; {after}.\n\n{rules}"
     cells = [_cell("markdown", "head", "", head)]
     for k, (key, problem) in enumerate(one.problems.items(), start=1):
         read = sum(points for points, _ in problem.rubric)

@@ -35,7 +35,7 @@ while [ "$1" != -- ]; do
   case $from in /dev/*) ;; *) mount -o remount,bind,ro "$to";; esac
 done
 shift
-mkdir "$root/proc" "$root/old" "$root/tmp"
+mkdir -p "$root/proc" "$root/old" "$root/tmp"
 chmod 1777 "$root/tmp"
 mount -t proc proc "$root/proc"
 for link in bin lib lib64 sbin; do

@@ -90,9 +90,9 @@ def collect(folder: Path, name: str = "") -> tuple[list[Submission], list[str]]:
         elif entry.is_symlink():
             found.append(Submission(student, entry, problem=LINK))
         elif _is_folder(entry):
-            found.append(_in_folder(student, entry, name))
+            found.append(in_folder(student, entry, name))
         else:
-            found.append(_read(student, entry))
+            found.append(read_file(student, entry))
     twice = [student for student, n in Counter(s.student for s in found).items() if n > 1]
     if twice:
         paths = ", ".join(s.path.name for s in found if s.student == twice[0])
@@ -109,17 +109,18 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _in_folder(student: str, folder: Path, name: str) -> Submission:
+def in_folder(student: str, folder: Path, name: str) -> Submission:
+    """Return the one file of a folder, or the one with the name of the set."""
     files = [p for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES and p.name[0] not in "._"]
     named = [p for p in files if name and p.stem == name]
     files = named if len(named) == 1 else files
     if len(files) != 1:
         count = f"{len(files)} notebooks are" if files else "no notebook is"
         return Submission(student, folder, problem=f"In the folder {count}: one is wanted.")
-    return _read(student, files[0])
+    return read_file(student, files[0])
 
 
-def _read(student: str, path: Path) -> Submission:
+def read_file(student: str, path: Path) -> Submission:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:

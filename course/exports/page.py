@@ -1,0 +1,41 @@
+"""A page of the book's site, whose cells run where it is read: the numbers of everyone, no grade.
+
+What a page can ask is what is in it, so it has the checks that are not hidden, and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+
+from course import notebook
+from course.exports import kit
+from course.problem import ProblemSet
+
+HEAD = """# {title}
+
+About {minutes} minutes, after {chapters}. The cells of this page run, with the numbers that are in
+them: write your answers into those that begin with `# answer:`. A cell `# try:` shows whether an
+example comes out right. Nothing is graded here, and nothing is sent."""
+
+
+def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
+    """Write a notebook that is a page of the book; return what to do with it."""
+    if secret.students:
+        raise ValueError("a page has one set of numbers: leave --students out")
+    made = notebook.make(one, secret.salt, kit.EVERYONE)
+    minutes = sum(problem.minutes for problem in one.problems.values())
+    for cell in made.cells:
+        if cell.id == "head":
+            chapters = notebook.chapters(one)
+            cell.source = HEAD.format(title=one.title, minutes=minutes, chapters=chapters)
+        if cell.cell_type == "code":  # what the first line says of grading is not so here
+            cell.source = re.sub(r" \(.*\)$", "", cell.source, count=1, flags=re.MULTILINE)
+        del cell.metadata["course"]
+    made.cells = [cell for cell in made.cells if not cell.id.endswith(f"-{notebook.WORDS}")]
+    del made.metadata["course"]
+    path = out / f"{one.name}.ipynb"
+    nbformat.write(made, path)
+    return [f"{path}: put it into book/, name it in _toc.yml, and run `make book`"]
