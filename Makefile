@@ -17,7 +17,7 @@ RUN := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 JUPYTER_PREFER_ENV_PATH=1 \
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf slides wheel archive instructor serve lab test test-live test-lowest test-newest lint format notebooks hooks bench clean
+.PHONY: help setup book pdf slides wheel archive instructor serve lab test test-live test-course test-lowest test-newest lint format notebooks hooks bench clean
 
 help:
 	@echo "make serve      read and run the book on http://127.0.0.1:$(PORT)/ (first time: a few minutes)"
@@ -30,6 +30,7 @@ help:
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
 	@echo "make test-live  run every chapter in the browser, each cell against what its notebook stores"
+	@echo "make test-course  grade with nbgrader, Otter and Gradescope's programs what the course kit exports"
 	@echo "make test-lowest  the package's tests and notebooks on the lowest versions allowed"
 	@echo "make test-newest  the same on the newest Python and what goes with it"
 	@echo "make lint       only ruff, types, import layers and the notebooks' form"
@@ -97,7 +98,7 @@ hooks: $(READY)
 
 # The tests of the code come first: the evidence page reports their results.
 test: lint
-	$(RUN) tests book --ignore=tests/site --ignore=tests/live
+	$(RUN) -m "not tools" tests book --ignore=tests/site --ignore=tests/live
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
 	$(PY) -m tools.site.pdf --optional
@@ -106,6 +107,10 @@ test: lint
 # Each page is a test of its own, and a worker takes the next one when it is free.
 test-live: book
 	$(RUN) --dist worksteal -m live tests/live
+
+# Each grader gets an environment of its own, in _build/graders.
+test-course: book
+	$(RUN) -m tools tests/course
 
 # The floors of pyproject.toml are what the first of these ran on.
 test-lowest:

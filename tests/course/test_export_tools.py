@@ -23,6 +23,8 @@ import pytest
 
 from course import exports, sandbox
 from course.exports import kit, nbgrader
+from course.notebook import numbers_of
+from course.trusted import Trusted
 from tests.course.graders import environment, run
 from tests.course.support import SALT, SET, bytes_of, cell
 from tests.course.test_hostile import READ, WRONG, after, pasted_over, with_a_copy, without_the_cell
@@ -78,6 +80,9 @@ ROWS = {
     "pasted": Row(change=pasted_over, sentence="The answer cell is gone"),
 }
 BORROWER = "borrower"
+"""Hands in the file of `right`, with its number written out."""
+IN_OTTER = {name: row for name, row in ROWS.items() if name not in ("patch", "pasted")}
+"""What is left of each in Otter's own process is the same, and it takes its time."""
 CLASS = (*ROWS, BORROWER)
 
 
@@ -87,6 +92,14 @@ def submission(row: Row, made: Any) -> bytes:
         more = row.code if key == "bandit" else ""
         cell(made, key).source += f"\n# solved\n{problem.solution}\n{more}"
     return row.change(made)
+
+
+def borrowed(made: Any) -> bytes:
+    """Return the file of `right` with the number that is right for them alone."""
+    numbers = numbers_of(SET, SALT, "right")["bandit"]
+    problem = SET.problems["bandit"]
+    slope = float(Trusted(problem, numbers, problem.solution).ask("slope0"))
+    return submission(Row(f"slope0 = {slope!r}"), made)
 
 
 # nbgrader.
@@ -138,7 +151,7 @@ def course_of_nbgrader(nbgrader_programs: Path, tmp_path_factory: pytest.TempPat
     run(nbgrader_programs, place, "nbgrader", "generate_assignment", SET.name)
     for student, row in IN_NBGRADER.items():
         submit(place, student, submission(row, handout(place, student)))
-    submit(place, BORROWER, submission(Row(), handout(place, "right")))
+    submit(place, BORROWER, borrowed(handout(place, "right")))
     for command in ("autograde", "generate_feedback"):
         print(run(nbgrader_programs, place, "nbgrader", command, SET.name))
     run(nbgrader_programs, place, "nbgrader", "export")
@@ -177,9 +190,9 @@ def test_nbgrader_gives_what_the_grader_gives(course_of_nbgrader: Path, student:
 
 
 def test_nbgrader_grades_a_file_of_another_with_own_numbers(course_of_nbgrader: Path) -> None:
-    """The functions of a copy are right; its numbers are another student's."""
+    """What a copy computes is right; a number in it is another student's."""
     points, said = autograded(course_of_nbgrader, BORROWER)
-    assert points == (4, 4) and "made for another student" in said
+    assert points == (4, 5) and "made for another student" in said
 
 
 def test_the_students_version_of_nbgrader_has_no_answer(course_of_nbgrader: Path) -> None:
@@ -243,10 +256,10 @@ def handed_out(place: Path, student: str) -> Any:
     return nbformat.read(place / "handout" / f"{student}.ipynb", as_version=4)
 
 
-@pytest.mark.parametrize("student", ROWS)
+@pytest.mark.parametrize("student", IN_OTTER)
 def test_otter_gives_what_the_grader_gives(otter: tuple[Path, Path], student: str) -> None:
     """With each student's own numbers, whatever the code does."""
-    row = ROWS[student]
+    row = IN_OTTER[student]
     made = submission(row, handed_out(otter[1], student))
     points, said = otter_run(otter, f"{student}.ipynb", made)
     assert points == row.points, said
@@ -255,9 +268,9 @@ def test_otter_gives_what_the_grader_gives(otter: tuple[Path, Path], student: st
 
 def test_otter_grades_a_file_of_another_with_own_numbers(otter: tuple[Path, Path]) -> None:
     """By the name under which it was handed in."""
-    made = submission(Row(), handed_out(otter[1], "right"))
+    made = borrowed(handed_out(otter[1], "right"))
     points, said = otter_run(otter, f"{BORROWER}.ipynb", made)
-    assert points == (4, 4) and "made for another student" in said
+    assert points == (4, 5) and "made for another student" in said
 
 
 def test_otter_imports_nothing_that_was_handed_in(otter: tuple[Path, Path]) -> None:
@@ -278,7 +291,7 @@ def test_otter_imports_nothing_that_was_handed_in(otter: tuple[Path, Path]) -> N
 
 @pytest.fixture(scope="module")
 def gradescope() -> Iterator[Path]:
-    """The folder of /autograder once `setup.sh` has run; other users can go through it, as there."""
+    """The folder of /autograder once `setup.sh` has run; any user can go through it, as there."""
     with tempfile.TemporaryDirectory(prefix="gradescope-") as folder:
         Path(folder).chmod(0o755)
         set_up(Path(folder))
@@ -330,14 +343,18 @@ def test_gradescope_gives_what_the_grader_gives(gradescope: Path, student: str) 
     assert row.sentence in results["output"] + "".join(t["output"] for t in results["tests"])
 
 
-def test_gradescope_keeps_to_its_own_limits(gradescope: Path) -> None:
-    """A file that cannot be read has all its tests, with no score; the teacher sees a copy."""
+def test_gradescope_is_told_of_a_file_that_cannot_be_read(gradescope: Path) -> None:
+    """All its tests are there, without a point."""
     results = autograde(gradescope, "right", b"{")
     assert of_problems(results) == (0, 0) and "is no notebook" in results["output"]
-    results = autograde(gradescope, BORROWER, submission(Row(), handed_out(gradescope, "right")))
-    assert of_problems(results) == (4, 4)
-    assert results["tests"][-1]["visibility"] == "hidden"
-    assert "made for 'right'" in results["tests"][-1]["output"]
+
+
+def test_gradescope_grades_a_file_of_another_with_own_numbers(gradescope: Path) -> None:
+    """Who uploaded it is what Gradescope says; whose it is, the teacher alone is told."""
+    results = autograde(gradescope, BORROWER, borrowed(handed_out(gradescope, "right")))
+    told = results["tests"][-1]
+    assert of_problems(results) == (4, 5) and "made for another student" in results["output"]
+    assert told["visibility"] == "hidden" and "the answer of right" in told["output"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give students' code another user")
