@@ -22,13 +22,20 @@ from tools.toc import ROOT
 __all__ = ["address", "chromium", "visit"]
 pytestmark = [pytest.mark.tools, pytest.mark.site, pytest.mark.browser]
 NOT_COPIED = shutil.ignore_patterns(
-    "html", ".doctrees", "graders", ".git", ".venv*", "__pycache__", ".pytest_cache", ".mypy_cache",
+    "html",
+    ".doctrees",
+    "graders",
+    ".git",
+    ".venv*",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
     ".ruff_cache",
 )
 PAGE = f"book/{SET.name}.html"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the book, with what an earlier build has kept, built with one page more."""
     if not (ROOT / "_build" / "cache.stamp").is_file():
