@@ -22,14 +22,14 @@ CONFIG = """import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "kit"))
-from course.exports.with_nbgrader import preprocessors
+from course.exports.with_nbgrader import configure
 
 c = get_config()
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 # An answer cell begins as it stands in the source.
 c.ClearSolutions.code_stub = {"python": ""}
 # Students' code runs in the sandbox, not in nbgrader's kernel.
-c.Autograde.autograde_preprocessors = preprocessors()
+configure(c)
 """
 SOLUTION = "\n### BEGIN SOLUTION\n{}\n### END SOLUTION"
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -45,11 +45,13 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
     """Write the course directory; return what to do with it."""
     kit.copy(out / "kit", secret)
     (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+    (out / "requirements.txt").write_text(kit.requirements(), "utf-8")
     source = out / "source" / one.name
     source.mkdir(parents=True, exist_ok=True)
     path = source / f"{one.name}.ipynb"
     nbformat.write(version(one, secret, secret.handouts()[0], of_teacher=True), path)
     lines = [
+        f"`pip install -r {out / 'requirements.txt'}` beside nbgrader: the grader needs it",
         f"in {out}: `nbgrader generate_assignment {one.name}` makes the students' version",
         f"`nbgrader autograde {one.name}` grades what is in submitted/, feedback as always",
     ]
@@ -58,7 +60,7 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
             mine = out / "handout" / student / one.name
             mine.mkdir(parents=True, exist_ok=True)
             nbformat.write(version(one, secret, student), mine / path.name)
-        lines.insert(1, f"hand out {out / 'handout'} in its place: nbgrader releases one for all")
+        lines.insert(2, f"hand out {out / 'handout'} in its place: nbgrader releases one for all")
     return lines
 
 

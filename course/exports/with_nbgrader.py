@@ -12,16 +12,46 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 
 from course import sets
 from course.exports import kit
-from course.exports.nbgrader import BEGIN
+from course.exports.nbgrader import BEGIN, version
 from course.submissions import Submission
 
 ROOT = Path(__file__).parents[2]
 
 
-def preprocessors() -> list[type]:
-    """Return nbgrader's own list, with the sandbox in the place of the kernel."""
-    own = Autograde.class_traits()["autograde_preprocessors"].default()
-    return [Grade if one is Execute else one for one in own]
+def configure(c: Any) -> None:
+    """Set what nbgrader does to a submission: its own list, with the sandbox for the kernel."""
+    own = Autograde.class_traits()
+    c.Autograde.sanitize_preprocessors = [Tidy, *own["sanitize_preprocessors"].default()]
+    c.Autograde.autograde_preprocessors = [
+        Grade if one is Execute else one for one in own["autograde_preprocessors"].default()
+    ]
+
+
+class Tidy(NbGraderPreprocessor):
+    """Gives each cell the metadata that it was handed out with, or none.
+
+    nbgrader stops, with the whole class, at a cell that was copied or whose metadata are of another
+    version.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Go by the names of cells; of two with one name, the last has it."""
+        one = sets.load(resources["nbgrader"]["assignment"])
+        made = version(one, kit.Secret(""), kit.EVERYONE)
+        left = {name: cell.metadata["nbgrader"] for cell in made.cells if (name := grade_id(cell))}
+        for cell in reversed(nb.cells):
+            name = grade_id(cell)
+            cell.metadata.pop("nbgrader", None)
+            if name in left:
+                cell.metadata["nbgrader"] = left.pop(name)
+        return nb, resources
+
+
+def grade_id(cell: Any) -> str:
+    """Return a cell's name in nbgrader; nothing if it has none."""
+    about = cell.metadata.get("nbgrader")
+    name = about.get("grade_id") if isinstance(about, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 class Grade(NbGraderPreprocessor):
@@ -38,7 +68,7 @@ class Grade(NbGraderPreprocessor):
         for flag in result["flags"]:
             self.log.warning("%s: %s", about["student"], flag)
         self.put_back(nb, about)
-        cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in nb.cells}
+        cells = {grade_id(cell): cell for cell in nb.cells}
         for part, points, sentence in kit.scores(one, result):
             cell = cells[part.name]
             cell.source = cell.source.partition(BEGIN)[0].rstrip()
@@ -54,7 +84,7 @@ class Grade(NbGraderPreprocessor):
 
     def put_back(self, nb: Any, about: Any) -> None:
         """Put cells that give points, and were deleted, at the end."""
-        there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells}
+        there = {grade_id(cell) for cell in nb.cells}
         maker = OverwriteCells(parent=self.parent)
         with Gradebook(about["db_url"]) as book:
             stored = book.find_notebook(about["notebook"], about["assignment"])

@@ -79,6 +79,7 @@ ROWS = {
     "deleted": Row(change=without_the_cell, sentence="The answer cell is gone"),
     "pasted": Row(change=pasted_over, sentence="The answer cell is gone"),
 }
+BROKEN = "broken"
 BORROWER = "borrower"
 """Hands in the file of `right`, with its number written out."""
 IN_OTTER = {name: row for name, row in ROWS.items() if name not in ("patch", "pasted")}
@@ -126,7 +127,17 @@ def with_tests_twice(made: Any) -> bytes:
     return bytes_of(made)
 
 
+def of_another_schema(made: Any) -> bytes:
+    """Metadata that nbgrader would stop at, with the whole class."""
+    tests = [c for c in made.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    tests[0].metadata["nbgrader"]["schema_version"] = 99
+    tests[1].metadata["nbgrader"] = {}
+    tests[2].metadata["nbgrader"] = {"grade_id": [], "schema_version": "x"}
+    return bytes_of(made)
+
+
 IN_NBGRADER = ROWS | {
+    "schema": Row(change=of_another_schema, points=(5, 5), sentence="`slope0` is right."),
     "without-tests": Row(change=without_tests, points=(5, 5), sentence="`slope0` is right."),
     "tests-twice": Row(change=with_tests_twice, points=(5, 5), sentence="`slope0` is right."),
 }
@@ -147,10 +158,11 @@ def handout(place: Path, student: str) -> Any:
 def course_of_nbgrader(nbgrader_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course in which every student has their own numbers, graded, with feedback."""
     place = tmp_path_factory.mktemp("nbgrader")
-    exports.write("nbgrader", SET, SALT, (*IN_NBGRADER, BORROWER), place)
+    exports.write("nbgrader", SET, SALT, (*IN_NBGRADER, BORROWER, BROKEN), place)
     run(nbgrader_programs, place, "nbgrader", "generate_assignment", SET.name)
     for student, row in IN_NBGRADER.items():
         submit(place, student, submission(row, handout(place, student)))
+    submit(place, BROKEN, b"{")
     submit(place, BORROWER, borrowed(handout(place, "right")))
     for command in ("autograde", "generate_feedback"):
         print(run(nbgrader_programs, place, "nbgrader", command, SET.name))
@@ -193,6 +205,14 @@ def test_nbgrader_grades_a_file_of_another_with_own_numbers(course_of_nbgrader: 
     """What a copy computes is right; a number in it is another student's."""
     points, said = autograded(course_of_nbgrader, BORROWER)
     assert points == (4, 5) and "made for another student" in said
+
+
+def test_nbgrader_leaves_out_what_is_no_notebook(course_of_nbgrader: Path) -> None:
+    """It says so in its log; the others are graded."""
+    assert not (
+        course_of_nbgrader / "autograded" / BROKEN / SET.name / f"{SET.name}.ipynb"
+    ).exists()
+    assert of_table(course_of_nbgrader).get(BROKEN, 0) == 0
 
 
 def test_the_students_version_of_nbgrader_has_no_answer(course_of_nbgrader: Path) -> None:
