@@ -26,8 +26,9 @@ from course.exports.with_nbgrader import configure
 
 c = get_config()
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
-# An answer cell begins as it stands in the source.
+# Answers and texts begin as they stand in the source.
 c.ClearSolutions.code_stub = {"python": ""}
+c.ClearSolutions.text_stub = ""
 # Students' code runs in the sandbox, not in nbgrader's kernel.
 configure(c)
 """
@@ -78,6 +79,8 @@ def version(one: ProblemSet, secret: kit.Secret, student: str, of_teacher: bool 
         elif role == notebook.WORDS:
             read = sum(points for points, _ in one.problems[key].rubric)
             cells.append(_nbgrader(cell, f"{key}-text", solution=True, points=read))
+            if of_teacher:  # with no region to cut, nbgrader would cut the whole text
+                cell.source += SOLUTION.format("")
         elif role != "try":
             cells.append(cell)
     made.cells = cells

@@ -95,4 +95,4 @@ class Grade(NbGraderPreprocessor):
                     cell = maker.missing_cell_transform(
                         sources[grade.name], grade.max_score, is_solution=grade.name in solutions
                     )
-                    nb.cells.append(cell)
+                    nb.cells.append(nbformat.from_dict(cell))
