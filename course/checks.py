@@ -98,9 +98,10 @@ class Function:
         return (
             f"try_it = {self.name}({arguments})\n"
             f"right = {_source(_short(right))}\n"
-            f'print("{self.name}:", "not answered yet" if try_it is ... else "the example is right"'
-            " if np.allclose(np.array(try_it, float), right)"
-            ' else f"the example is {right}, not {try_it}")'
+            f'print("{self.name}:",\n'
+            '      "not answered yet" if try_it is ... else\n'
+            '      "the example is right" if np.allclose(np.array(try_it, float), right) else\n'
+            '      f"the example is {right}, not {try_it}")'
         )
 
 

@@ -33,6 +33,8 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
             cell.source = HEAD.format(title=one.title, minutes=minutes, chapters=chapters)
         if cell.cell_type == "code":  # what the first line says of grading is not so here
             cell.source = re.sub(r" \(.*\)$", "", cell.source, count=1, flags=re.MULTILINE)
+        elif cell.id.endswith("-statement"):  # the book numbers sections, and nobody gives points
+            cell.source = re.sub(r"^## \d+\. (.*)\n\n\*.*; ", r"## \1\n\n*", cell.source)
         del cell.metadata["course"]
     made.cells = [cell for cell in made.cells if not cell.id.endswith(f"-{notebook.WORDS}")]
     del made.metadata["course"]

@@ -168,6 +168,7 @@ def test_a_page_runs_in_the_pages_runner(tmp_path: Path, solved: bool) -> None:
     exports.write("page", SET, SALT, (), tmp_path)
     made = nbformat.read(tmp_path / f"{SET.name}.ipynb", as_version=4)
     assert all("course" not in c.metadata for c in made.cells)
+    assert "points" not in cell(made, "bandit", "statement").source[:80]
     told: list[dict[str, Any]] = []
     page = Cells(told.append)
     for c in made.cells:
