@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from course import exports
+from course import exports, sandbox
 from course.exports import kit
 from tests.course.exported import BORROWER, CLASS, ROWS, Row, borrowed, handed_out, submission
 from tests.course.graders import run
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.tools
 @pytest.fixture(scope="module")
 def gradescope() -> Iterator[Path]:
     """The folder of /autograder once `setup.sh` has run; any user can go through it, as there."""
-    with tempfile.TemporaryDirectory(prefix="gradescope-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gradescope-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         set_up(Path(folder))
         yield Path(folder)
@@ -91,6 +91,16 @@ def test_gradescope_grades_a_file_of_another_with_own_numbers(gradescope: Path) 
     told = results["tests"][-1]
     assert of_problems(results) == (4, 5) and "made for another student" in results["output"]
     assert told["visibility"] == "hidden" and "the answer of right" in told["output"]
+
+
+def test_a_python_below_tmp_has_the_whole_sandbox(gradescope: Path) -> None:
+    """What a submission gets for its own /tmp does not stand in the way of one that is there."""
+    if sandbox.available().kind != sandbox.NAMESPACES:
+        pytest.skip("this system lets no process have namespaces: README.md says what that means")
+    source, python = (gradescope / "autograder" / name for name in ("source", "python/bin/python"))
+    asked = "from course import sandbox; print(sandbox.available().kind)"
+    said = run(None, gradescope, python, "-c", asked, PYTHONPATH=str(source))
+    assert said.strip() == sandbox.NAMESPACES
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give students' code another user")
