@@ -30,7 +30,7 @@ help:
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make test       every check: lint, types, build, tests, notebooks, browser"
 	@echo "make test-live  run every chapter in the browser, each cell against what its notebook stores"
-	@echo "make test-course  grade with nbgrader, Otter and Gradescope's programs what the course kit exports"
+	@echo "make test-course  grade the course kit's exports by nbgrader, Otter and Gradescope's programs (5 minutes)"
 	@echo "make test-lowest  the package's tests and notebooks on the lowest versions allowed"
 	@echo "make test-newest  the same on the newest Python and what goes with it"
 	@echo "make lint       only ruff, types, import layers and the notebooks' form"
