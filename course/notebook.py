@@ -34,7 +34,8 @@ def numbers_of(one: ProblemSet, salt: str, student: str) -> dict[str, Numbers]:
 
 def chapters(one: ProblemSet) -> str:
     """Return the chapters that have to be read before, in words."""
-    return f"chapter{'s' * (len(one.chapters) > 1)} {' and '.join(map(str, one.chapters))}"
+    *first, last = map(str, one.chapters)
+    return f"chapters {', '.join(first)} and {last}" if first else f"chapter {last}"
 
 
 def make(one: ProblemSet, salt: str, student: str, solved: bool = False) -> Any:

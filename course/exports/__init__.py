@@ -1,4 +1,4 @@
-"""The problem sets for other graders: `python -m course export`; README.md says what each loses.
+"""The problem sets for other graders: `python -m course export`; grading.md says what each loses.
 
 `nbgrader`, `otter`, `gradescope` and `page` write what is handed to the tool. `with_nbgrader`,
 `with_otter` and `on_gradescope` run inside the tool: they let `course.grading` grade the file that

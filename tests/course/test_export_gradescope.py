@@ -96,7 +96,7 @@ def test_gradescope_grades_a_file_of_another_with_own_numbers(gradescope: Path) 
 def test_a_python_below_tmp_has_the_whole_sandbox(gradescope: Path) -> None:
     """What a submission gets for its own /tmp does not stand in the way of one that is there."""
     if sandbox.available().kind != sandbox.NAMESPACES:
-        pytest.skip("this system lets no process have namespaces: README.md says what that means")
+        pytest.skip("this system lets no process have namespaces: grading.md says what that means")
     source, python = (gradescope / "autograder" / name for name in ("source", "python/bin/python"))
     asked = "from course import sandbox; print(sandbox.available().kind)"
     said = run(None, gradescope, python, "-c", asked, PYTHONPATH=str(source))
