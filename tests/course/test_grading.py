@@ -62,13 +62,13 @@ def test_own_cells_count() -> None:
     made.cells.insert(1, helper)
     cell(made, "bandit").source += "\nslope0 *= 2 * half * math.cos(0)"
     result = grade(Task(SET.name, "ada", SALT, bytes_of(made)))
-    assert (result["points"], result["problems"]["bandit"]["notes"]) == (10, [])
+    assert (result["points"], result["problems"]["bandit"]["notes"]) == (SET.points, [])
 
 
 def test_plots_run() -> None:
     """Matplotlib is there, draws into nothing, and starts no thread."""
     plot = "import matplotlib.pyplot as plt\nplt.plot(theta0)\nplt.show()\n"
-    assert graded(bandit=plot + SET.problems["bandit"].solution)["points"] == 10
+    assert graded(bandit=plot + SET.problems["bandit"].solution)["points"] == SET.points
 
 
 def test_the_given_cell_cannot_be_changed() -> None:
@@ -82,7 +82,7 @@ def test_the_given_cell_cannot_be_changed() -> None:
 def test_a_script_is_read_as_well() -> None:
     """A .py file in the percent format, as jupytext writes it, has the same points."""
     script = jupytext.writes(handed("ada"), fmt="py:percent").encode()
-    assert grade(Task(SET.name, "ada", SALT, script, ".py"))["points"] == 10
+    assert grade(Task(SET.name, "ada", SALT, script, ".py"))["points"] == SET.points
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def test_a_class_is_graded(place: Path, capsys: pytest.CaptureFixture[str]) -> N
     with (place / "grades.csv").open() as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert {student: row["points"] for student, row in rows.items()} == {
-        "ada": "10", "bob": "9", "zoe": "0",
+        "ada": "24", "bob": "23", "zoe": "0",
     }  # fmt: skip
     assert (rows["bob"]["bandit"], rows["bob"]["to read"], rows["zoe"]["status"]) == (
-        "4", "2", "absent",
+        "4", "12", "absent",
     )  # fmt: skip
     capsys.readouterr()
     assert main(["report", str(place / "grades.csv")]) == DONE
@@ -142,7 +142,7 @@ def test_what_is_done_is_not_done_again(place: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     grade_all(place)
     said = capsys.readouterr().out
-    assert "2 were graded before" in said and "1/1 bob: 10 of 10" in said and "ada:" not in said
+    assert "2 were graded before" in said and "1/1 bob: 24 of 24" in said and "ada:" not in said
     grade_all(place, "--again")
     assert "3/3" in capsys.readouterr().out
 
@@ -154,11 +154,11 @@ def test_a_stored_result_that_was_changed_is_not_kept(
     grade_all(place)
     path = place / "grades" / "results" / "bob.json"
     stored = json.loads(path.read_text())
-    stored["result"]["points"] = 10
+    stored["result"]["points"] = SET.points
     path.write_text(json.dumps(stored))
     capsys.readouterr()
     grade_all(place)
-    assert "1/1 bob: 9 of 10" in capsys.readouterr().out
+    assert "1/1 bob: 23 of 24" in capsys.readouterr().out
 
 
 def test_a_folder_per_student_is_read(place: Path, tmp_path: Path) -> None:

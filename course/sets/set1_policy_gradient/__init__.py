@@ -2,4 +2,4 @@
 
 TITLE = "The gradient of a return"
 CHAPTERS = (1, 2)
-PROBLEMS = ("bandit", "returns")
+PROBLEMS = ("bandit", "returns", "doors", "own_mean")
