@@ -102,6 +102,7 @@ test: lint
 	@$(PY) -m tools.site.vendor
 	$(PY) -m tools.site.build --force
 	$(PY) -m tools.site.pdf --optional
+	$(PY) -m tools.site.slides_pdf --optional
 	$(RUN) -m "not live or quick" tests/site tests/live
 
 # Each page is a test of its own, and a worker takes the next one when it is free.

@@ -107,7 +107,7 @@ def text(data: Json) -> str:
         )
     lines += [
         "", "## What else was tried", "",
-        f"On {WHEN}, with pip on Python 3.11 unless another is named.", "",
+        f"On {WHEN}, on Python 3.11 unless another is named.", "",
         "| package | what came |", "|---|---|",
     ]  # fmt: skip
     lines += [f"| {package} | {came} |" for package, came in TRIED]

@@ -228,6 +228,21 @@ def test_a_printed_deck_has_a_page_for_each_slide(chromium: Any, address: str, s
             assert links == []
 
 
+def test_a_folded_cell_that_prints_nothing_shows_its_code() -> None:
+    """A folded cell is unfolded on a slide; only a long one that prints shows its output alone."""
+    fold = "<details><summary>Show</summary>{}</details>"
+    code = '<div class="cell_input"><pre>{}</pre></div>'
+    output = '<div class="cell_output"><pre>printed</pre></div>'
+    short, long = code.format("x = 1"), code.format("x = 1\n" * 20)
+    cells = [fold.format(short), fold.format(short) + output, long, fold.format(long) + output]
+    html = "".join(f'<div class="cell docutils">{inside}</div>' for inside in cells)
+    page = Chapter("05", f"<article>{html}</article>", ["a", "b", "c", "d"])
+    told = [page.shown(name) for name in "abcd"]
+    assert ["x = 1" in one for one in told] == [True, True, True, False]
+    assert ["printed" in one for one in told] == [False, True, False, True]
+    assert not any("<details" in one for one in told)
+
+
 def test_the_page_for_teachers_gets_the_pdfs_once() -> None:
     html = '<li><a href="../slides/05.html">5. Name</a></li>'
     offered = slides_pdf.offer(html, "05")

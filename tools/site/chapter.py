@@ -15,6 +15,7 @@ MARKS = re.compile(r'\s*<a class="(?:headerlink|npg-tests)".*?</a>|<h[1-3]>.*?</
 CODE = re.compile(
     r'<div class="cell_input.*?(?=<div class="cell_output)|<details.*?</details>', re.DOTALL
 )
+FOLD = re.compile(r"<details[^>]*>\s*<summary>.*?</summary>|</details>", re.DOTALL)
 MOST_LINES = 17  # of a cell and what it prints
 
 
@@ -107,8 +108,10 @@ class Chapter(HTMLParser):
     def shown(self, label: str) -> str:
         """It, as it is on a slide."""
         html = MARKS.sub("", self.part(label)[1])
-        if html.startswith('<div class="cell ') and html.count("\n") > MOST_LINES:
-            html = CODE.sub("", html)
+        if html.startswith('<div class="cell '):
+            unfolded = FOLD.sub("", html)
+            prints = '<div class="cell_output' in html
+            html = CODE.sub("", html) if prints and unfolded.count("\n") > MOST_LINES else unfolded
         if html.startswith("<figure"):
             source = f"<figcaption>{self.link(label)}</figcaption>"
             html = CAPTION.sub(lambda caption: source, html)
