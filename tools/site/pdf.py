@@ -37,6 +37,7 @@ UNLINK = """() => document.querySelectorAll("article a[href]").forEach(link => {
     link.removeAttribute("href");
 })"""
 PRINT_BUTTON = re.compile(r'<button class="btn btn-sm npg-download npg-print[^>]*>(.*?)</button>')
+MOST_PRINTINGS = 4  # a number may break a line, and so move what comes after it
 
 
 def citation() -> dict[str, Any]:
@@ -121,16 +122,22 @@ def print_book(browser: Browser, address: str, path: Path) -> int:
     page = opened(browser, f"{address}{documents()[0]}.html")
     page.evaluate(GATHER, {"documents": documents(), "lines": lines})
     page.evaluate("() => document.fonts.ready.then(() => true)")
-    numbers = places(printed(page))
-    rules = "".join(
-        f'.npg-contents a[href="#{name}"]::after {{ content: "{number}" }}'
-        f'.npg-to-solution a[href="#{name}"]::after {{ content: ", page {number}" }}'
-        for name, number in numbers.items()
-    )
-    page.evaluate("rules => { document.getElementById('page-numbers').textContent = rules }", rules)
-    pdf = printed(page)
-    if places(pdf) != numbers:
-        raise RuntimeError("the page numbers moved something to another page")
+    numbers: dict[str, int] = {}
+    for _ in range(MOST_PRINTINGS):
+        rules = "".join(
+            f'.npg-contents a[href="#{name}"]::after {{ content: "{number}" }}'
+            f'.npg-to-solution a[href="#{name}"]::after {{ content: ", page {number}" }}'
+            for name, number in numbers.items()
+        )
+        page.evaluate(
+            "rules => { document.getElementById('page-numbers').textContent = rules }", rules
+        )
+        pdf = printed(page)
+        before, numbers = numbers, places(pdf)
+        if numbers == before:
+            break
+    else:
+        raise RuntimeError("the page numbers move something to another page each time")
     describe(pdf, f"{title}: {subtitle}", path)
     page.close()
     return len(pdf.pages)

@@ -20,6 +20,11 @@ async ({ documents, lines }) => {
     for (const element of article.querySelectorAll("[id]")) {
       if (!element.closest("svg, .npg-explore")) element.id = `${article.id}--${element.id}`;
     }
+    // A heading may move to the next page and leave behind where its section began.
+    for (const heading of article.querySelectorAll("section[id] > :is(h2, h3, h4)")) {
+      heading.id = heading.parentElement.id;
+      heading.parentElement.removeAttribute("id");
+    }
     for (const picture of article.querySelectorAll("img")) {
       picture.src = new URL(picture.getAttribute("src"), address(name));
     }
@@ -51,8 +56,8 @@ async ({ documents, lines }) => {
     const title = words(article.querySelector("h1"));
     header(article.id, title);
     contents.append(entry(article.id, title, true));
-    for (const section of article.querySelectorAll("section > h2")) {
-      contents.append(entry(section.parentElement.id, words(section), false));
+    for (const heading of article.querySelectorAll("section > h2[id]")) {
+      contents.append(entry(heading.id, words(heading), false));
     }
     if (article.querySelector("details.npg-solution")) {
       answers.push(entry(`${article.id}-solutions`, title, false));
