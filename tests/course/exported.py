@@ -32,6 +32,8 @@ class Row:
         From the notebook to the bytes that are handed in.
     points : tuple of float
         For `bandit` and `returns`.
+    solved : bool
+        Whether the set's other problems are.
     sentence : str
         Is among what the student is told.
     """
@@ -39,7 +41,14 @@ class Row:
     code: str = ""
     change: Callable[[Any], bytes] = bytes_of
     points: tuple[float, float] = (0, 5)
+    solved: bool = True
     sentence: str = ""
+
+
+def of_all(points: tuple[float, float], solved: bool = True) -> tuple[float, ...]:
+    """Return the points of all problems: those after `bandit` and `returns` are solved, or none."""
+    others = [problem.points for problem in list(SET.problems.values())[2:]]
+    return (*points, *(own if solved else 0 for own in others))
 
 
 def empty(made: Any) -> bytes:
@@ -53,7 +62,7 @@ def empty(made: Any) -> bytes:
 ROWS = {
     "right": Row(points=(5, 5), sentence="`gradient` is right."),
     "wrong": Row(MISTAKE.code, sentence=MISTAKE.sentence),
-    "empty": Row(change=empty, points=(0, 0), sentence="not answered yet"),
+    "empty": Row(change=empty, points=(0, 0), solved=False, sentence="not answered yet"),
     "loop": Row(LOOP, points=(1, 5), sentence="no answer came within 10 seconds"),
     "exit": Row(EXIT, sentence="the program ended by itself, with the code 0"),
     "patch": Row(PATCH, sentence="is zero everywhere"),

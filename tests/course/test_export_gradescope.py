@@ -18,7 +18,16 @@ import pytest
 
 from course import exports, sandbox
 from course.exports import kit
-from tests.course.exported import BORROWER, CLASS, ROWS, Row, borrowed, handed_out, submission
+from tests.course.exported import (
+    BORROWER,
+    CLASS,
+    ROWS,
+    Row,
+    borrowed,
+    handed_out,
+    of_all,
+    submission,
+)
 from tests.course.graders import run
 from tests.course.support import SALT, SET
 
@@ -75,21 +84,23 @@ def test_gradescope_gives_what_the_grader_gives(gradescope: Path, student: str) 
     """With the numbers of the one who has uploaded it, under whatever name."""
     row = ROWS[student]
     results = autograde(gradescope, student, submission(row, handed_out(gradescope, student)))
-    assert of_problems(results) == row.points
+    assert of_problems(results) == of_all(row.points, row.solved)
     assert row.sentence in results["output"] + "".join(t["output"] for t in results["tests"])
 
 
 def test_gradescope_is_told_of_a_file_that_cannot_be_read(gradescope: Path) -> None:
     """All its tests are there, without a point."""
     results = autograde(gradescope, "right", b"{")
-    assert of_problems(results) == (0, 0) and "is no notebook" in results["output"]
+    assert of_problems(results) == of_all((0, 0), False) and "is no notebook" in results["output"]
 
 
 def test_gradescope_grades_a_file_of_another_with_own_numbers(gradescope: Path) -> None:
     """Who uploaded it is what Gradescope says; whose it is, the teacher alone is told."""
     results = autograde(gradescope, BORROWER, borrowed(handed_out(gradescope, "right")))
     told = results["tests"][-1]
-    assert of_problems(results) == (4, 5) and "made for another student" in results["output"]
+    assert (
+        of_problems(results) == of_all((4, 5)) and "made for another student" in results["output"]
+    )
     assert told["visibility"] == "hidden" and "the answer of right" in told["output"]
 
 
