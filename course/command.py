@@ -77,25 +77,38 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _salt(chosen: argparse.Namespace) -> str:
+    source = chosen.salt_file or "COURSE_SALT"
     if chosen.salt_file:
         salt = chosen.salt_file.read_text("utf-8").strip()
-        if len(salt) < 8:
-            raise ValueError(f"{chosen.salt_file} holds {len(salt)} characters: make it 8 or more")
-        return str(salt)
-    salt = os.environ.get("COURSE_SALT", "")
-    if not salt:
-        print(f"course: {NOTE}", file=sys.stderr)
-    return salt or OPEN_SALT
+    else:
+        salt = os.environ.get("COURSE_SALT", "").strip()
+        if not salt:
+            print(f"course: {NOTE}", file=sys.stderr)
+            return OPEN_SALT
+    if len(salt) < 8:
+        raise ValueError(f"{source} holds {len(salt)} characters: make it 8 or more")
+    return str(salt)
 
 
 def _make(chosen: argparse.Namespace) -> int:
     one = sets.load(chosen.set)
     students = [identity(chosen.student)] if chosen.student else roster(chosen.students)
     salt = _salt(chosen)
+    made = {
+        chosen.out / f"{student}.ipynb": nbformat.writes(
+            notebook.make(one, salt, student, chosen.solved)
+        )
+        + "\n"
+        for student in students
+    }
+    # What is there may be a student's work.
+    others = [p.name for p, text in made.items() if p.exists() and p.read_text("utf-8") != text]
+    if others:
+        names = f"{others[0]} and {len(others) - 1} more" if others[1:] else others[0]
+        raise ValueError(f"{chosen.out} has another {names}: name an empty folder")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for student in students:
-        path = chosen.out / f"{student}.ipynb"
-        nbformat.write(notebook.make(one, salt, student, chosen.solved), path)
+    for path, text in made.items():
+        path.write_text(text, "utf-8")
     print(f"{one.name} for {len(students)}: {chosen.out}")
     return DONE
 

@@ -212,6 +212,7 @@ def test_an_open_salt_is_told_loudly(
     command = ["make", "set1", "--student", "ada", "--out", str(tmp_path)]
     assert main(command) == DONE and "no salt is set" in capsys.readouterr().err
     monkeypatch.setenv("COURSE_SALT", SALT)
+    command[-1] = str(tmp_path / "salted")
     assert main(command) == DONE and "salt" not in capsys.readouterr().err
 
 
@@ -238,3 +239,27 @@ def test_a_file_that_cannot_be_read_is_worth_a_look(place: Path) -> None:
     (place / "in" / "notes.txt").write_text("x")
     assert grade_all(place) == LOOK
     assert "unreadable" in (place / "grades.csv").read_text()
+
+
+def test_make_writes_over_nobodys_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same notebooks may be made again; another file of a student's name stays as it is."""
+    monkeypatch.setenv("COURSE_SALT", SALT)
+    made = ["make", "set1", "--student", "ada", "--out", str(tmp_path)]
+    assert main(made) == main(made) == 0
+    path = tmp_path / "ada.ipynb"
+    path.write_text("handed in", "utf-8")
+    assert main(made) == 2 and path.read_text("utf-8") == "handed in"
+    assert "has another ada.ipynb: name an empty folder" in capsys.readouterr().err
+    path.unlink()
+    assert main(made) == 0 and main([*made, "--solved"]) == 2
+
+
+def test_a_short_salt_in_the_environment_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one in a file is."""
+    monkeypatch.setenv("COURSE_SALT", "abc")
+    assert main(["make", "set1", "--student", "ada", "--out", str(tmp_path)]) == 2
+    assert "COURSE_SALT holds 3 characters" in capsys.readouterr().err

@@ -153,3 +153,21 @@ def test_gaps_are_filled_where_called_and_crossed_where_the_same():
     _, called, _, uncalled, _, same = fig.axes[0].get_lines()
     assert called.get_markerfacecolor() == zoo_curves.WRONG != uncalled.get_markerfacecolor()
     assert np.array_equal(called.get_xdata(), values) and same.get_marker() == "x"
+
+
+def test_a_loop_of_one_line_is_stopped() -> None:
+    """Python tells of no new line in it."""
+
+    def for_ever(program: object) -> None:
+        while True: pass  # fmt: skip # noqa: E701
+
+    assert "does not end within" in zoo.check_test(for_ever, seconds=0.5).message
+
+
+def test_a_test_that_leaves_is_told_so() -> None:
+    """Nothing of it ends the notebook."""
+
+    def leaves(program: object) -> None:
+        raise SystemExit(0)
+
+    assert "stops with SystemExit" in zoo.check_test(leaves).message

@@ -35,7 +35,8 @@ $J(\theta) = \sum_a \pi_a r_a$.
 1. On paper: derive $\partial J / \partial \theta_a$, and write it with the advantage $r_a - J$.
    Two lines suffice.
 2. In code: `gradient(theta, reward)` for any number of actions. Logits may be as large as 900.
-3. Set `slope0` to the length of the gradient at `theta0` = `<<theta0>>`, to four digits.
+3. Set `slope0` to the length of the gradient at `theta0` = `<<theta0>>`, to four significant
+   digits.
 """,
     starter='''
 def gradient(theta, reward):

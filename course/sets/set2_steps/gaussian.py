@@ -48,7 +48,7 @@ l$, both subject to $D \le \epsilon$.
 2. Write `ada(a, b, eps)` and `ben(a, b, eps)`, which return the new $(m, s)$ (both return $s$,
    not $l$). What is left is one equation in $\mu$; bisection does it.
 3. Set `apart` to Ben's new $s$ minus Ada's, for $a, b$ = `<<slope_m>>`, `<<slope_s>>` (`slope_m`,
-   `slope_s`) and $\epsilon =$ `<<bound>>` (`bound`), to four digits.
+   `slope_s`) and $\epsilon =$ `<<bound>>` (`bound`), to four significant digits.
 4. In the text cell: for $\epsilon$ from $0.1$ down to $10^{-5}$, a table of the distance between
    the two new policies' $(m, s)$ and of the length of a step. With which powers of $\epsilon$ do
    they shrink? Which theorem of chapter 3 promises that? Somebody says: "So it does not matter

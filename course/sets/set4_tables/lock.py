@@ -49,7 +49,7 @@ of chapter 7, plain and natural, with $F$ weighted by the expected visits of an 
    and solve it.
 4. All wheels start with the same $p_k = p$. Write `plain_time(n, p)` and `natural_time(n, p)`,
    the times that the flows $\dot\theta = \nabla J$ and $\dot\theta = F^{-1}\nabla J$ take until
-   $J = 1/2$, to four digits. The plain one is an integral over one number.
+   $J = 1/2$, to four significant digits. The plain one is an integral over one number.
 5. Set `times` to `[plain_time(n_own, p_own), natural_time(n_own, p_own)]`, for `<<n_own>>` wheels
    and $p =$ `<<p_own>>`.
 6. An experiment, with its result in the text cell: a table of both times for $p = 1/2$ and $n =

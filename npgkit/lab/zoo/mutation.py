@@ -3,7 +3,8 @@
 A test is a function of a program, a module with the functions of the right one. It fails a program
 by an AssertionError or by returning False, as a test does, and passes it otherwise. Each call gets
 a program made anew, so what a test does to one does not reach the next. A call that goes on longer
-than `seconds` is stopped, unless it catches all exceptions, which nothing here can stop.
+than `seconds` is stopped, unless it catches all exceptions, which nothing here can stop; of a call
+into a library the end is waited for.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def check_test(test: Any, *, catch: Iterable[int] | None = None, seconds: float 
     seconds : float
         How long one call may take.
     """
-    name = getattr(test, "__name__", "your test")
+    name = getattr(test, "__name__", "my_test")
     if test is None or test is Ellipsis:
         return Verdict(False, f"{name}: not answered yet.", answered=False)
     if not callable(test):
@@ -92,7 +93,7 @@ def outcome(test: Callable[[ModuleType], Any], program: ModuleType, seconds: flo
         return OPEN
     except TimeIsUp:
         raise Trouble(f"does not end within {seconds:g} seconds") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Trouble(
             f"stops with {type(error).__name__}: {error}. That is an accident, not a verdict:"
             " assert what should hold"
@@ -111,12 +112,15 @@ def outcome(test: Callable[[ModuleType], Any], program: ModuleType, seconds: flo
 
 
 def _limited(test: Callable[[ModuleType], Any], program: ModuleType, seconds: float) -> Any:
-    """Call a test, with a look at the clock before each of its lines."""
+    """Call a test, with a look at the clock before each line, and within the reader's own lines."""
     end, tracer = time.monotonic() + seconds, sys.gettrace()
+    own = getattr(test, "__globals__", None)
 
     def look(frame: FrameType, event: str, argument: Any) -> Any:
         if time.monotonic() > end:
             raise TimeIsUp
+        # A loop of one line has no next line.
+        frame.f_trace_opcodes = frame.f_globals is own
         return look
 
     sys.settrace(look)

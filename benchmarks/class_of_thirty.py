@@ -1,11 +1,11 @@
 """Thirty students, from the handout to their grades: what a teacher types and waits for.
 
-    python benchmarks/course.py [--set set2 ...]
+    python benchmarks/class_of_thirty.py [--set set2 ...]
 
 Runs the course kit's own commands in a folder of its own: `make` for the class and for the model
 solutions, then `grade`, `grade` once more and `report`. In between thirty notebooks are filled in:
 right, half of it, known mistakes, nothing, and six that want more than they have earned. Prints
-what each kind got and how long each command took, and writes benchmarks/results/course.md.
+what each kind got and how long each command took, and writes benchmarks/results/class_of_thirty.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.report import machine, table  # noqa: E402
 from course import sets  # noqa: E402
 from course.problem import ProblemSet  # noqa: E402
 
-RESULT = ROOT / "benchmarks" / "results" / "course.md"
+RESULT = ROOT / "benchmarks" / "results" / "class_of_thirty.md"
 RIGHT, HALF, MISTAKEN, EMPTY = 12, 6, 4, 2
 HOSTILE = {
     "never ends": "while True: pass",
@@ -153,7 +153,7 @@ def main() -> int:
     text = "\n".join([
         "# A class of thirty",
         "",
-        f"{machine()}; {date.today().isoformat()}. Made by `python benchmarks/course.py`.",
+        f"{machine()}; {date.today().isoformat()}. Made by `python benchmarks/class_of_thirty.py`.",
         "",
         *sections,
     ])  # fmt: skip
