@@ -17,12 +17,15 @@ STYLE = (
     "vertical-align:top;border-bottom:1px solid #8886}td:nth-child(2){white-space:nowrap}"
     "code{overflow-wrap:anywhere}:root{color-scheme:light dark}"
 )
+CODE = re.compile(r"(`[\w. ()]+`)")
 
 
 def plain(text: str) -> str:
     """Return text of a program's on one line, with nothing in it that Markdown would read."""
     line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
-    return re.sub(r"([\\*_\[\]<>|#~&$!])", r"\\\1", line)
+    parts = CODE.split(line)  # words, and every second time a name between backquotes
+    parts[::2] = [re.sub(r"([\\*_\[\]<>|#~&$!])", r"\\\1", words) for words in parts[::2]]
+    return "".join(parts)
 
 
 def markdown(one: ProblemSet, result: Result) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from course import sandbox
 from course.command import COULD_NOT, DONE, LOOK, main
+from course.feedback import plain
 from course.grading import Result, Task, grade
 from tests.course.support import SALT, SET, bytes_of, cell, handed
 
@@ -263,3 +264,8 @@ def test_a_short_salt_in_the_environment_is_refused(
     monkeypatch.setenv("COURSE_SALT", "abc")
     assert main(["make", "set1", "--student", "ada", "--out", str(tmp_path)]) == 2
     assert "COURSE_SALT holds 3 characters" in capsys.readouterr().err
+
+
+def test_a_name_in_feedback_has_no_backslash() -> None:
+    """Between backquotes nothing is read as Markdown; elsewhere everything would be."""
+    assert plain("`flow_time` of a_b: <b>, `<b>`") == "`flow_time` of a\\_b: \\<b\\>, `\\<b\\>`"
