@@ -52,6 +52,15 @@ class Mistake:
     code: str
 
 
+def changed(code: str, *pairs: tuple[str, str]) -> str:
+    """Return code with passages replaced, each of which has to be there once."""
+    for old, new in pairs:
+        if code.count(old) != 1:
+            raise ValueError(f"{code.count(old)} times in the code: {old}")
+        code = code.replace(old, new)
+    return code
+
+
 class Check(Protocol):
     """Something that is asked of a student's code; see `course.checks` for the kinds there are."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from course.asking import Asking
+from course.problem import changed
 from course.sets.set6_write_trpo import cartpole, trpo
 from course.trusted import Trusted
 from npgkit.conformance.faults import FAULTS
@@ -57,7 +58,7 @@ def test_mistakes_are_faults_of_the_suite() -> None:
 
 def test_the_other_kl_costs_nothing() -> None:
     """KL(old || new) is a convention: it is told, and has all its points."""
-    code = trpo.changed(
+    code = changed(trpo.SOLUTION,
         ("new, old = (forward(case, theta)[0] for theta in (theta_new, case.theta))",
          "old, new = (forward(case, theta)[0] for theta in (theta_new, case.theta))"),
         ("s, t = (parts(case, theta)[1] for theta in (theta_new, case.theta))",

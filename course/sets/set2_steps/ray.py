@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem, column
+from course.problem import Mistake, Numbers, Problem, changed, column
 
 Calls = list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]
 
@@ -50,6 +50,32 @@ def both(numbers: Numbers, rng: np.random.Generator) -> Calls:
     """Draw states that are visited unequally, and small gradients."""
     return [(p, (0.01 * g).round(5), d, 0.05) for p, g, d, _ in weighted(numbers, rng)]
 
+
+SOLUTION = """
+# Text. Rows 1 to 3 differ in d alone, and the program returns the same t for all three: it
+# takes the mean over states with equal weights. Row 4 looks right as both states have the same
+# KL, and any weights give it. In row 5 t should be ten times that of row 1, 2.9, and the search
+# ends at 1. A uniform d hides the first fault, large gradients hide the second: a test wants
+# inputs in which each part of the formula matters.
+
+def ray_step(p, g, d, eps):
+    theta = np.log(p / (1 - p))
+
+    def kl(t):
+        new = 1 / (1 + np.exp(-(theta + t * g)))
+        return d @ (new * np.log(new / p) + (1 - new) * np.log((1 - new) / (1 - p)))
+
+    low, high = 0.0, 1.0
+    while kl(high) < eps:
+        high = 2 * high
+    for _ in range(60):
+        t = (low + high) / 2
+        low, high = (t, high) if kl(t) < eps else (low, t)
+    return t
+
+
+t_own = ray_step(p_own, g_own, d_own, 0.04)
+"""
 
 PROBLEM = Problem(
     title="A step that does not keep its word",
@@ -96,31 +122,7 @@ def ray_step(p, g, d, eps):
 
 t_own = ...
 ''',
-    solution="""
-# Text. Rows 1 to 3 differ in d alone, and the program returns the same t for all three: it
-# takes the mean over states with equal weights. Row 4 looks right as both states have the same
-# KL, and any weights give it. In row 5 t should be ten times that of row 1, 2.9, and the search
-# ends at 1. A uniform d hides the first fault, large gradients hide the second: a test wants
-# inputs in which each part of the formula matters.
-
-def ray_step(p, g, d, eps):
-    theta = np.log(p / (1 - p))
-
-    def kl(t):
-        new = 1 / (1 + np.exp(-(theta + t * g)))
-        return d @ (new * np.log(new / p) + (1 - new) * np.log((1 - new) / (1 - p)))
-
-    low, high = 0.0, 1.0
-    while kl(high) < eps:
-        high = 2 * high
-    for _ in range(60):
-        t = (low + high) / 2
-        low, high = (t, high) if kl(t) < eps else (low, t)
-    return t
-
-
-t_own = ray_step(p_own, g_own, d_own, 0.04)
-""",
+    solution=SOLUTION,
     checks=(
         Function("ray_step", 2, weighted, title="states visited unequally"),
         Function("ray_step", 2, small, title="small gradients"),
@@ -129,68 +131,24 @@ t_own = ray_step(p_own, g_own, d_own, 0.04)
     ),
     mistakes=(
         Mistake(
-            "One fault is left: compare rows 1, 2 and 3 of the table, which differ in one column.",
-            """
-def ray_step(p, g, d, eps):
-    theta = np.log(p / (1 - p))
-
-    def kl(t):
-        new = 1 / (1 + np.exp(-(theta + t * g)))
-        return np.mean(new * np.log(new / p) + (1 - new) * np.log((1 - new) / (1 - p)))
-
-    low, high = 0.0, 1.0
-    while kl(high) < eps:
-        high = 2 * high
-    for _ in range(60):
-        t = (low + high) / 2
-        low, high = (t, high) if kl(t) < eps else (low, t)
-    return t
-
-
-t_own = ray_step(p_own, g_own, d_own, 0.04)
-""",
+            "A fault is still there that rows 1, 2 and 3 of the table show: they differ in one"
+            " column.",
+            changed(SOLUTION, ("return d @ (", "return np.mean(")),
         ),
         Mistake(
-            "One fault is left: compare rows 1 and 5. Which t would be right in row 5?",
-            """
-def ray_step(p, g, d, eps):
-    theta = np.log(p / (1 - p))
-
-    def kl(t):
-        new = 1 / (1 + np.exp(-(theta + t * g)))
-        return d @ (new * np.log(new / p) + (1 - new) * np.log((1 - new) / (1 - p)))
-
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        t = (low + high) / 2
-        low, high = (t, high) if kl(t) < eps else (low, t)
-    return t
-
-
-t_own = ray_step(p_own, g_own, d_own, 0.04)
-""",
+            "A fault is still there that rows 1 and 5 show. Which t would be right in row 5?",
+            changed(SOLUTION, ("    while kl(high) < eps:\n        high = 2 * high\n", "")),
         ),
         Mistake(
             "The direction of the KL has been turned round: the program had new||old right.",
-            """
-def ray_step(p, g, d, eps):
-    theta = np.log(p / (1 - p))
-
-    def kl(t):
-        new = 1 / (1 + np.exp(-(theta + t * g)))
-        return d @ (p * np.log(p / new) + (1 - p) * np.log((1 - p) / (1 - new)))
-
-    low, high = 0.0, 1.0
-    while kl(high) < eps:
-        high = 2 * high
-    for _ in range(60):
-        t = (low + high) / 2
-        low, high = (t, high) if kl(t) < eps else (low, t)
-    return t
-
-
-t_own = ray_step(p_own, g_own, d_own, 0.04)
-""",
+            changed(
+                SOLUTION,
+                ("new * np.log(new / p)", "p * np.log(p / new)"),
+                (
+                    "(1 - new) * np.log((1 - new) / (1 - p))",
+                    "(1 - p) * np.log((1 - p) / (1 - new))",
+                ),
+            ),
         ),
     ),
     variant=variant,

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -69,12 +69,6 @@ kl_new_old, kl_old_new = (
 """
 
 
-def changed(old: str, new: str) -> str:
-    """Return the solution with a passage replaced."""
-    assert old in SOLUTION
-    return SOLUTION.replace(old, new)
-
-
 PROBLEM = Problem(
     title="Which full steps are refused",
     minutes=40,
@@ -112,23 +106,23 @@ kl_old_new = ...
     mistakes=(
         Mistake(
             "The two directions are exchanged: in KL(new||old) the mean is over the new policy.",
-            changed('direction == "new||old"', 'direction == "old||new"'),
+            changed(SOLUTION, ('direction == "new||old"', 'direction == "old||new"')),
         ),
         Mistake(
             "The full step is too short: the quadratic KL is half of alpha^2 x'Fx.",
-            changed("np.sqrt(2 * epsilon", "np.sqrt(epsilon"),
+            changed(SOLUTION, ("np.sqrt(2 * epsilon", "np.sqrt(epsilon")),
         ),
         Mistake(
             "The Fisher matrix has 2 for log sigma, not 1: look at the second derivative of the"
             " KL in s.",
-            changed("g[1] / 2]", "g[1]]"),
+            changed(SOLUTION, ("g[1] / 2]", "g[1]]")),
         ),
         Mistake(
             "This goes along the gradient: the natural direction is F^-1 g.",
             changed(
-                "    x = np.array([sigma**2 * g[0], g[1] / 2])\n"
+                SOLUTION, ("    x = np.array([sigma**2 * g[0], g[1] / 2])\n"
                 "    return np.sqrt(2 * epsilon / (g @ x)) * x",
-                "    return np.sqrt(2 * epsilon / (g[0]**2 / sigma**2 + 2 * g[1]**2)) * g",
+                "    return np.sqrt(2 * epsilon / (g[0]**2 / sigma**2 + 2 * g[1]**2)) * g"),
             ),
         ),
     ),

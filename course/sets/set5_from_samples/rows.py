@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem, column
+from course.problem import Mistake, Numbers, Problem, changed, column
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -49,15 +49,6 @@ rows90 = tau(probs, means, noise, probs @ means) * 0.81 / 0.19
 """
 
 
-def changed(*pairs: tuple[str, str]) -> str:
-    """Return the solution with passages replaced."""
-    code = SOLUTION
-    for old, new in pairs:
-        assert old in code
-        code = code.replace(old, new)
-    return code
-
-
 PROBLEM = Problem(
     title="How many rows does a bandit need?",
     minutes=40,
@@ -97,27 +88,27 @@ rows90 = ...
     mistakes=(
         Mistake(
             "The one is missing: C is the covariance of the terms, not their mean square.",
-            changed((" ** 2) - 1", " ** 2)")),
+            changed(SOLUTION, (" ** 2) - 1", " ** 2)")),
         ),
         Mistake(
             "The noise enters by its variance, sigma squared.",
-            changed(("+ sigma**2", "+ sigma")),
+            changed(SOLUTION, ("+ sigma**2", "+ sigma")),
         ),
         Mistake(
             "The squares are weighted with pi: with F in the measure rare actions weigh more,"
             " 1 - pi.",
-            changed(("(1 - pi) @ squares", "pi @ squares"),
+            changed(SOLUTION, ("(1 - pi) @ squares", "pi @ squares"),
                     ("best = (1 - probs) @ means / (len(probs) - 1)", "best = probs @ means")),
         ),
         Mistake(
             "This is the gradient's noise as logits measure it, tr C / |g|^2: divide by F.",
-            changed(("(1 - pi) @ squares / (pi @ (means - J) ** 2) - 1",
+            changed(SOLUTION, ("(1 - pi) @ squares / (pi @ (means - J) ** 2) - 1",
                      "pi @ (squares * ((1 - pi)**2 + pi @ pi - pi**2))"
                      " / np.sum((pi * (means - J))**2) - 1")),
         ),
         Mistake(
             "Nine tenths of the gain are asked for: the gain falls with the root of 1 + tau / N.",
-            changed(("* 0.81 / 0.19", "* 0.9 / 0.1")),
+            changed(SOLUTION, ("* 0.81 / 0.19", "* 0.9 / 0.1")),
         ),
     ),
     variant=variant,

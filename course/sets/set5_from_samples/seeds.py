@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -65,12 +65,6 @@ adjusted = holm(raw)
 """
 
 
-def changed(old: str, new: str) -> str:
-    """Return the solution with a passage replaced."""
-    assert old in SOLUTION
-    return SOLUTION.replace(old, new)
-
-
 PROBLEM = Problem(
     title="Eight seeds, and what may be said",
     minutes=45,
@@ -123,23 +117,23 @@ adjusted = ...
     mistakes=(
         Mistake(
             "The test has one side: without the absolute values a loss cannot be seen.",
-            changed("np.abs(signs @ d) >= abs(np.sum(d))", "signs @ d >= np.sum(d)"),
+            changed(SOLUTION, ("np.abs(signs @ d) >= abs(np.sum(d))", "signs @ d >= np.sum(d)")),
         ),
         Mistake(
             "The signs that came are left out: a sum that is equal counts, and p is never 0.",
-            changed(">= abs(np.sum(d))", "> abs(np.sum(d))"),
+            changed(SOLUTION, (">= abs(np.sum(d))", "> abs(np.sum(d))")),
         ),
         Mistake(
             "Every value is multiplied by K: that is Bonferroni's; Holm's factors fall to 1.",
-            changed("np.arange(len(p), 0, -1)", "len(p)"),
+            changed(SOLUTION, ("np.arange(len(p), 0, -1)", "len(p)")),
         ),
         Mistake(
             "A value may not be smaller than one before it in the order: take the running maximum.",
-            changed("np.maximum.accumulate(scaled)", "scaled"),
+            changed(SOLUTION, ("np.maximum.accumulate(scaled)", "scaled")),
         ),
         Mistake(
             "The adjusted values are in the order of their size: bring them back to that of p.",
-            changed("adjusted[order] = ", "adjusted[:] = "),
+            changed(SOLUTION, ("adjusted[order] = ", "adjusted[:] = ")),
         ),
     ),
     variant=variant,

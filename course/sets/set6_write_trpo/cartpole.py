@@ -9,7 +9,7 @@ import numpy as np
 
 from course.checks import Function
 from course.child import Code
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 from npgkit.lab.exercises.check import Verdict
 
 N_STEPS, SECONDS, EPISODES = 60_000, 120, 20
@@ -208,11 +208,7 @@ def train(seed, n_steps, rows=2000):
 """
 
 
-def changed(old: str, new: str) -> str:
-    """Return the solution's `record` with a passage replaced."""
-    code = SOLUTION[: SOLUTION.index("def features")]
-    assert code.count(old) == 1, f"{code.count(old)} times in the solution: {old}"
-    return code.replace(old, new)
+RECORD = SOLUTION[: SOLUTION.index("def features")]
 
 
 MISTAKES = (
@@ -238,16 +234,16 @@ def record(env, choose, n_steps):
     Mistake(
         "A truncation is recorded as a termination: the critic then learns that the clock is a"
         " fall.",
-        changed("(obs, act, rew, after, terminated, truncated)",
-                "(obs, act, rew, after, terminated or truncated, truncated)"),
+        changed(RECORD, ("(obs, act, rew, after, terminated, truncated)",
+                "(obs, act, rew, after, terminated or truncated, truncated)")),
     ),
     Mistake(
         "The environment is not reset where an episode is truncated.",
-        changed("if terminated or truncated else after", "if terminated else after"),
+        changed(RECORD, ("if terminated or truncated else after", "if terminated else after")),
     ),
     Mistake(
         "`obs` is what came after the action: record what the action was chosen for.",
-        changed("row = (obs, act,", "row = (after, act,"),
+        changed(RECORD, ("row = (obs, act,", "row = (after, act,")),
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course.checks import Conforms
-from course.problem import Mistake, Problem
+from course.problem import Mistake, Problem, changed
 
 NETWORK = '''
 def parts(case, theta):
@@ -220,26 +220,17 @@ and a product $F v$ against differences of the gradient of the KL, before you as
 """
 
 
-def changed(*pairs: tuple[str, str]) -> str:
-    """Return the solution with passages replaced."""
-    code = SOLUTION
-    for old, new in pairs:
-        assert code.count(old) == 1, f"{code.count(old)} times in the solution: {old}"
-        code = code.replace(old, new)
-    return code
-
-
 # The name of each is conformance's, which finds it and says it. "log-std missing" is found, too,
 # but its steps of linear Gaussians have a KL of epsilon to the last digit: rounding decides them.
 MISTAKES = (
     Mistake(
         "wrong sign",
-        changed(("rows = (case.weights * case.adv)[:, None]",
+        changed(SOLUTION, ("rows = (case.weights * case.adv)[:, None]",
                  "rows = -(case.weights * case.adv)[:, None]")),
     ),
     Mistake(
         "actions clipped",
-        changed(("out, act = forward(case, theta)[0], case.act\n",
+        changed(SOLUTION, ("out, act = forward(case, theta)[0], case.act\n",
                  "out, act = forward(case, theta)[0], clipped(case)\n"),
                 ("(out, inputs), act = forward(case, case.theta), case.act\n",
                  "(out, inputs), act = forward(case, case.theta), clipped(case)\n"))
@@ -251,7 +242,8 @@ def clipped(case):
     ),
     Mistake(
         "ratio to the new policy",
-        changed(("theta_new) - case.logp)", "theta_new) - self.log_pi(case, theta_new))")),
+        changed(SOLUTION,
+                ("theta_new) - case.logp)", "theta_new) - self.log_pi(case, theta_new))")),
     ),
     Mistake(
         "empirical Fisher",
@@ -277,46 +269,47 @@ TRPO = Empirical
     ),
     Mistake(
         "CG on the un-negated system",
-        changed(("            p = r + rr / last * p\n        return x",
+        changed(SOLUTION, ("            p = r + rr / last * p\n        return x",
                  "            p = r + rr / last * p\n        return -x")),
     ),
     Mistake(
         "division by zero at a zero gradient",
-        changed(("rr <= 1e-28 * first", "rr < 1e-28 * first"),
+        changed(SOLUTION, ("rr <= 1e-28 * first", "rr < 1e-28 * first"),
                 ("            if not curvature > 0:\n                break\n            x = x",
                  "            if curvature < 0:\n                break\n            x = x")),
     ),
-    Mistake("CG stalls", changed(("p = r + rr / last * p", "p = r"))),
+    Mistake("CG stalls", changed(SOLUTION, ("p = r + rr / last * p", "p = r"))),
     Mistake(
         "half or twice the radius",
-        changed(("np.sqrt(2 * case.epsilon / curvature)", "np.sqrt(case.epsilon / curvature)")),
+        changed(SOLUTION,
+                ("np.sqrt(2 * case.epsilon / curvature)", "np.sqrt(case.epsilon / curvature)")),
     ),
-    Mistake("line search thrown away", changed(("                return trial",
+    Mistake("line search thrown away", changed(SOLUTION, ("                return trial",
                                                 "                return case.theta + full"))),
     Mistake(
         "KL never looked at",
-        changed(("self.kl(case, trial) <= case.epsilon and ", "")),
+        changed(SOLUTION, ("self.kl(case, trial) <= case.epsilon and ", "")),
     ),
     Mistake(
         "surrogate never looked at",
-        changed((" and self.surrogate(case, trial) > now", "")),
+        changed(SOLUTION, (" and self.surrogate(case, trial) > now", "")),
     ),
     Mistake(
         "parameters not restored",
-        changed(("                return trial\n        return case.theta",
+        changed(SOLUTION, ("                return trial\n        return case.theta",
                  "                return trial\n        return trial")),
     ),
     Mistake(
         "truncation taken for termination",
-        changed(("next_values * ~terminated", "next_values * ~(terminated | truncated)")),
+        changed(SOLUTION, ("next_values * ~terminated", "next_values * ~(terminated | truncated)")),
     ),
     Mistake(
         "termination taken for truncation",
-        changed(("next_values * ~terminated", "next_values")),
+        changed(SOLUTION, ("next_values * ~terminated", "next_values")),
     ),
     Mistake(
         "carried across an episode's end",
-        changed(("goes_on[t] * ahead", "ahead")),
+        changed(SOLUTION, ("goes_on[t] * ahead", "ahead")),
     ),
 )  # fmt: skip
 

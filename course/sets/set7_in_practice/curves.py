@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -62,12 +62,6 @@ best_point = iqm(restless.max(axis=1)) - iqm(steady.max(axis=1))
 """
 
 
-def changed(old: str, new: str) -> str:
-    """Return the solution with a passage replaced."""
-    assert old in SOLUTION
-    return SOLUTION.replace(old, new)
-
-
 PROBLEM = Problem(
     title="Which arm is better?",
     minutes=35,
@@ -110,21 +104,22 @@ best_point = ...
         Mistake(
             "A run's best point is the largest of its own row, not the best point of the mean"
             " curve.",
-            changed("best_point = iqm(restless.max(axis=1)) - iqm(steady.max(axis=1))",
-                    "best_point = max(map(iqm, restless.T)) - max(map(iqm, steady.T))"),
+            changed(SOLUTION, ("best_point = iqm(restless.max(axis=1)) - iqm(steady.max(axis=1))",
+                    "best_point = max(map(iqm, restless.T)) - max(map(iqm, steady.T))")),
         ),
         Mistake(
             "Only the smallest are left out: the largest have to go as well.",
-            changed("[cut : len(x) - cut]", "[cut:]"),
+            changed(SOLUTION, ("[cut : len(x) - cut]", "[cut:]")),
         ),
-        Mistake("This is the mean of all runs.", changed("[cut : len(x) - cut]", "[:]")),
+        Mistake("This is the mean of all runs.", changed(SOLUTION,
+                ("[cut : len(x) - cut]", "[:]"))),
         Mistake(
             "One point at the level is enough here; k in a row are asked for.",
-            changed("start : start + k]) >=", "start : start + 1]) >="),
+            changed(SOLUTION, ("start : start + k]) >=", "start : start + 1]) >=")),
         ),
         Mistake(
             "This is where the k points end: the index of the first is asked for.",
-            changed("            return start\n", "            return start + k - 1\n"),
+            changed(SOLUTION, ("            return start\n", "            return start + k - 1\n")),
         ),
     ),
     variant=variant,

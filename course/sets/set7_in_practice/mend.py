@@ -3,7 +3,7 @@
 import numpy as np
 
 from course.checks import Function
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 Calls = list[tuple]
 
@@ -68,15 +68,6 @@ def value_loss(values, target):
 """
 
 
-def changed(*pairs: tuple[str, str]) -> str:
-    """Return the solution with passages replaced."""
-    code = SOLUTION
-    for old, new in pairs:
-        assert code.count(old) == 1, old
-        code = code.replace(old, new)
-    return code
-
-
 SUM = ("np.log(2 * np.pi)).sum(axis=1)", "np.log(2 * np.pi)).mean(axis=1)")
 AXIS = ("(adv - adv.mean()) / (adv.std() + 1e-8)",
         "(adv - adv.mean(axis=0)) / (adv.std(axis=0) + 1e-8)")  # fmt: skip
@@ -100,7 +91,7 @@ Do not guess: write for each function a test so small that you know its answer w
 (one row, one dimension more, two environments that differ by a constant, a fit without error).
 In the text cell, say for each of the three which test showed it, and why learning curves did not.
 """,
-    starter=changed(SUM, AXIS, COLUMN).split("0.\n", 1)[1],
+    starter=changed(SOLUTION, SUM, AXIS, COLUMN).split("0.\n", 1)[1],
     solution=SOLUTION,
     checks=(
         Function("log_prob", 2, actions, title="the log-probability"),
@@ -112,24 +103,24 @@ In the text cell, say for each of the three which test showed it, and why learni
         Mistake(
             "The probability of an action is a product over its dimensions, so its logarithm is a"
             " sum: with the mean all ratios are roots.",
-            changed(SUM),
+            changed(SOLUTION, SUM),
         ),
         Mistake(
             "Each environment is brought to mean 0 by itself: that one was worse than another can"
             " no longer be seen.",
-            changed(AXIS),
+            changed(SOLUTION, AXIS),
         ),
         Mistake(
             "Each time step is brought to mean 0 by itself: the whole batch is asked for.",
-            changed((AXIS[0], AXIS[1].replace("axis=0", "axis=1, keepdims=True"))),
+            changed(SOLUTION, (AXIS[0], AXIS[1].replace("axis=0", "axis=1, keepdims=True"))),
         ),
         Mistake(
             "A column less a row is a square: print the shape of the difference.",
-            changed(COLUMN),
+            changed(SOLUTION, COLUMN),
         ),
         Mistake(
             "`clipped` was right: without the minimum a row beyond the clip is not called back.",
-            changed(("np.minimum(ratio * adv, np.clip(ratio, 1 - c, 1 + c) * adv)",
+            changed(SOLUTION, ("np.minimum(ratio * adv, np.clip(ratio, 1 - c, 1 + c) * adv)",
                      "np.clip(ratio, 1 - c, 1 + c) * adv")),
         ),
     ),

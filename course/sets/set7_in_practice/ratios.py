@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -40,15 +40,6 @@ def outside(kl, c):
 of_sum = outside(target, clip)
 of_mean = outside(act_dim * target, clip)
 """
-
-
-def changed(*pairs: tuple[str, str]) -> str:
-    """Return the solution with passages replaced."""
-    code = SOLUTION
-    for old, new in pairs:
-        assert old in code
-        code = code.replace(old, new)
-    return code
 
 
 PROBLEM = Problem(
@@ -88,26 +79,31 @@ of_mean = ...
     mistakes=(
         Mistake(
             "The deviation of log r is the root of twice the KL: look at its variance once more.",
-            changed(("np.sqrt(2 * kl)", "np.sqrt(kl)")),
+            changed(
+                SOLUTION,
+                ("+ c) + kl) / np.sqrt(2 * kl)", "+ c) + kl) / np.sqrt(kl)"),
+                ("- c) + kl) / np.sqrt(2 * kl)", "- c) + kl) / np.sqrt(kl)"),
+            ),
         ),
         Mistake(
             "That is the share under the new policy: the rows were drawn by the old one.",
-            changed(("np.log(1 + c) + kl", "np.log(1 + c) - kl"),
+            changed(SOLUTION, ("np.log(1 + c) + kl", "np.log(1 + c) - kl"),
                     ("np.log(1 - c) + kl", "np.log(1 - c) - kl")),
         ),
         Mistake(
             "The mean of log r is taken for 0; it is r that has the mean 1.",
-            changed(("np.log(1 + c) + kl", "np.log(1 + c)"),
+            changed(SOLUTION, ("np.log(1 + c) + kl", "np.log(1 + c)"),
                     ("np.log(1 - c) + kl", "np.log(1 - c)")),
         ),
         Mistake(
             "Only one side is counted: ratios leave the interval below, too.",
-            changed(("return above + below", "return above")),
+            changed(SOLUTION, ("return above + below", "return above")),
         ),
         Mistake(
             "The mean is the sum divided by d: a program that reaches its target has spent more,"
             " not less.",
-            changed(("of_mean = outside(act_dim * target", "of_mean = outside(target / act_dim")),
+            changed(SOLUTION,
+                    ("of_mean = outside(act_dim * target", "of_mean = outside(target / act_dim")),
         ),
     ),
     variant=variant,
