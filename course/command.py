@@ -10,11 +10,12 @@ from pathlib import Path
 
 import nbformat
 
-from course import exports, notebook, sandbox, sets
+from course import exports, notebook, reading, sandbox, sets
 from course.grades import ABSENT, GRADED, Book, run
 from course.report import report
 from course.student import SandboxFault
-from course.submissions import collect, identity, roster, set_of
+from course.submissions import collect, identity, refuse_another_salt, roster, set_of
+from course.tables import text_of
 
 DONE, LOOK, COULD_NOT = 0, 1, 2
 OPEN_SALT = "public"
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--students", type=Path, metavar="FILE", help="numbers for each of a class")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     export.set_defaults(run=_export)
+    for one in (make, export):
+        one.add_argument("--book", default="", metavar="URL", help="where your students read it")
     told = commands.add_parser("report", help="a class at a glance, in Markdown")
     told.add_argument("table", type=Path, metavar="grades.csv")
     told.set_defaults(run=_report)
@@ -76,10 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _source(chosen: argparse.Namespace) -> str:
+    """Return where the salt comes from."""
+    if chosen.salt_file:
+        return f"that of {chosen.salt_file}"
+    return "COURSE_SALT" if os.environ.get("COURSE_SALT", "").strip() else "none, as none is set"
+
+
 def _salt(chosen: argparse.Namespace) -> str:
     source = chosen.salt_file or "COURSE_SALT"
     if chosen.salt_file:
-        salt = chosen.salt_file.read_text("utf-8").strip()
+        salt = text_of(chosen.salt_file).strip()
     else:
         salt = os.environ.get("COURSE_SALT", "").strip()
         if not salt:
@@ -96,7 +106,7 @@ def _make(chosen: argparse.Namespace) -> int:
     salt = _salt(chosen)
     made = {
         chosen.out / f"{student}.ipynb": nbformat.writes(
-            notebook.make(one, salt, student, chosen.solved)
+            notebook.make(one, salt, student, chosen.solved, chosen.book)
         )
         + "\n"
         for student in students
@@ -118,7 +128,7 @@ def _export(chosen: argparse.Namespace) -> int:
     students = tuple(roster(chosen.students)) if chosen.students else ()
     salt = _salt(chosen)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for line in exports.write(chosen.target, one, salt, students, chosen.out):
+    for line in exports.write(chosen.target, one, salt, students, chosen.out, chosen.book):
         print(line)
     return DONE
 
@@ -127,28 +137,39 @@ def _grade(chosen: argparse.Namespace) -> int:
     if chosen.jobs < 1 or not chosen.patience > 0:
         raise ValueError("--jobs and --patience are more than 0")
     name = sets.load(chosen.set).name if chosen.set else ""
-    submissions, left_out = collect(chosen.folder, name)
-    one = sets.load(name or set_of(submissions))
+    if chosen.folder.resolve() in (chosen.out.resolve(), *chosen.out.resolve().parents):
+        raise ValueError(f"{chosen.out} is in {chosen.folder}, among the submissions: name another")
     students = roster(chosen.students) if chosen.students else []
+    found = collect(chosen.folder, name, students)
+    one = sets.load(name or set_of(found.submissions))
     salt = _salt(chosen)
+    refuse_another_salt(found.submissions, salt, _source(chosen))
     sandbox.close_memory()
     if note := sandbox.available().note:
         print(f"course: NOTE: {note}", file=sys.stderr)
-    if left_out:
-        print(f"course: left out, as no submissions: {', '.join(left_out)}", file=sys.stderr)
-    unknown = [s.student for s in submissions if students and s.student not in students]
-    if unknown:
-        print(f"course: not in {chosen.students}: {', '.join(unknown)}", file=sys.stderr)
+    unknown = [s.student for s in found.submissions if students and s.student not in students]
+    for said, names in (
+        ("taken by a word of their names", found.renamed),
+        ("left out, as taken for nobody", found.left_out),
+        (f"not in {chosen.students}", unknown),
+    ):
+        if names:
+            print(f"course: {said}: {', '.join(names)}", file=sys.stderr)
+    book = Book(chosen.out)
     results = run(
-        one, submissions, salt, Book(chosen.out), students=students, jobs=chosen.jobs,
+        one, found.submissions, salt, book, students=students, jobs=chosen.jobs,
         patience=chosen.patience, again=chosen.again, say=lambda line: print(line, flush=True),
     )  # fmt: skip
-    print(f"{one.name}: {len(results)} rows in {chosen.out}, feedback in {Book(chosen.out).folder}")
+    print(f"{one.name}: {len(results)} rows in {chosen.out}, feedback in {book.folder}/feedback")
+    if waiting := reading.to_read(reading.entered(book.reading).values()):
+        print(f"{waiting:g} points wait for a reader: enter them in {book.reading}, grade again")
     wants_a_look = any(r["status"] not in (GRADED, ABSENT) or r["flags"] for r in results)
-    return LOOK if wants_a_look or left_out or unknown else DONE
+    return LOOK if wants_a_look or found.left_out or unknown else DONE
 
 
 def _report(chosen: argparse.Namespace) -> int:
-    results = Book(chosen.table).results()
-    print(report(sets.load(results[0]["set"]), results))
+    book = Book(chosen.table)
+    results = book.results()
+    rows = [*reading.entered(book.reading).values()]
+    print(report(sets.load(results[0]["set"]), results, rows))
     return DONE

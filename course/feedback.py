@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from markdown_it import MarkdownIt
 
-from course.problem import ProblemSet
+from course import reading
+from course.notebook import GONE, UNTOUCHED
+from course.problem import Problem, ProblemSet
 
 Result = dict[str, Any]
 STYLE = (
@@ -28,11 +31,10 @@ def plain(text: str) -> str:
     return "".join(parts)
 
 
-def markdown(one: ProblemSet, result: Result) -> str:
-    """Return the feedback of a student as Markdown."""
-    lines = [f"# {one.title}: {plain(result['student'])}", ""]
-    lines += [f"**{result['points']:g} of {result['of']:g} points**", ""]
-    lines += [f"{plain(note)}\n" for note in result["notes"]]
+def markdown(one: ProblemSet, result: Result, rows: Sequence[reading.Row] = ()) -> str:
+    """Return the feedback of a student as Markdown; `rows` are what a person has entered."""
+    lines = [f"# {one.title}: {plain(result['student'])}", "", f"**{_points(one, result, rows)}**"]
+    lines += ["", *(f"{plain(note)}\n" for note in result["notes"])]
     for k, (key, problem) in enumerate(one.problems.items(), start=1):
         found = result["problems"][key]
         lines += [f"## {k}. {problem.title}: {found['points']:g} of {found['of']:g}", ""]
@@ -46,15 +48,41 @@ def markdown(one: ProblemSet, result: Result) -> str:
             ]
             lines.append("")
         if problem.rubric:
-            lines += ["A person reads your text and looks for:", ""]
-            lines += [f"- {plain(words)} ({points:g})" for points, words in problem.rubric]
-            lines.append("")
+            lines += _read(problem, found["text"], reading.of(rows, problem=key))
     return "\n".join(lines)
 
 
-def html(one: ProblemSet, result: Result) -> str:
+def _points(one: ProblemSet, result: Result, rows: Sequence[reading.Row]) -> str:
+    """Say how many points there are: of the checks, and of a person who has read the texts."""
+    checks = f"{result['points']:g} of {result['of']:g} points"
+    if not one.to_read:
+        return checks
+    waits = ", and some is not read yet" if not rows or reading.to_read(rows) else ""
+    return f"{checks} from checks, {reading.given(rows):g} of {one.to_read:g} for texts{waits}"
+
+
+def _read(problem: Problem, text: str, rows: Sequence[reading.Row]) -> list[str]:
+    """Say what a person looks for in a text, and what it was given."""
+    if not any(row.points or row.comment for row in rows):
+        said = {GONE: "There is no text.", UNTOUCHED: "Nothing is written in the text cell."}
+        looks = "A person reads your text and looks for:"
+        lines = [said.get(text, looks), ""]
+        if text not in said:
+            lines += [f"- {plain(words)} ({points:g})" for points, words in problem.rubric]
+            lines.append("")
+        return lines
+    lines = ["| what a person looked for | points | comment |", "|---|---|---|"]
+    for row in rows:
+        waits = row.waits and row.given is None
+        points = "not read yet" if waits else f"{row.given or 0.0:g} of {row.of}"
+        lines.append(f"| {plain(row.looks_for)} | {points} | {plain(row.comment)} |")
+    return [*lines, ""]
+
+
+def html(one: ProblemSet, result: Result, rows: Sequence[reading.Row] = ()) -> str:
     """Return the same as a page."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(one, result))
+    page = MarkdownIt("commonmark", {"html": False}).enable("table")
+    body = page.render(markdown(one, result, rows))
     title = escape(f"{one.title}: {result['student']}")
     return (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'

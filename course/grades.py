@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import npgkit
-from course import feedback, sandbox
+from course import feedback, reading, sandbox
 from course.grading import Result, Task, grade
 from course.problem import ProblemSet, digest
 from course.student import SandboxFault
 from course.submissions import Submission
+from course.tables import lines_of
 
 GRADED, ABSENT, FAILED = "graded", "absent", "not graded"
 
@@ -44,21 +45,56 @@ class Book:
         """Return where a student's result stands."""
         return self.folder / "results" / f"{student}.json"
 
+    @property
+    def reading(self) -> Path:
+        """Where points for texts are entered."""
+        return self.folder / "reading.csv"
+
     def results(self) -> list[Result]:
-        """Return all results that are stored.
+        """Return the results of the students that the table names.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If there is none, or one of them cannot be read.
         """
-        found = [
-            json.loads(path.read_text("utf-8"))["result"]
-            for path in sorted((self.folder / "results").glob("*.json"))
+        if not self.table.is_file():
+            raise ValueError(f"no grades stand in {self.table}: run `grade` first")
+        rows = lines_of(self.table)
+        if not rows or "student" not in rows[0]:
+            raise ValueError(f"{self.table} is no table of grades: it has no column 'student'")
+        return [
+            _stored(self.result(row["student"]))["result"]
+            for row in rows
+            if row.get("status") != FAILED
         ]
-        if not found:
-            raise ValueError(f"no grades stand beside {self.table}: run `grade` first")
-        return found
+
+    def refuse_another_set(self, name: str) -> None:
+        """Raise if what stands here is of another set.
+
+        Raises
+        ------
+        ValueError
+            If it is.
+        """
+        for path in sorted((self.folder / "results").glob("*.json")):
+            try:
+                of = _stored(path)["result"]["set"]
+            except ValueError:
+                continue  # it is graded again
+            if of != name:
+                raise ValueError(f"{self.folder} holds grades of {of}, not of {name}: name another")
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """Return a stored result with its key and its seal."""
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if isinstance(stored["result"]["set"], str):
+            return stored
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{path} is missing or no result: run `grade` again, or take it away")
 
 
 @cache
@@ -76,17 +112,25 @@ def run(
     students: Iterable[str] = (), jobs: int = 1, patience: float = 1.0, again: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Result]:  # fmt: skip
-    """Grade what is not graded yet, store results and feedback one by one, and write the table.
+    """Grade what is not graded yet, store results one by one; write feedback and the tables.
 
-    `students` is the whole class: who handed in nothing is in the table with nothing.
+    `students` is the whole class: who handed in nothing is in the table with nothing. Points that
+    a person has entered are counted.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another set's grades, or entered points cannot be counted.
     """
+    book.refuse_another_set(one.name)
+    before = reading.entered(book.reading)
     here = {s.student for s in submissions}
     everyone = tuple(sorted(here | {*students}))
     handed = [
         *submissions,
         *(Submission(s, Path(), problem=NOTHING) for s in everyone if s not in here),
     ]
-    for name in ("results", "feedback"):
+    for name in ("results", "feedback", "texts"):
         (book.folder / name).mkdir(parents=True, exist_ok=True)
     results: dict[str, Result] = {}
     waiting: dict[str, Task] = {}
@@ -122,11 +166,22 @@ def run(
             if task.unreadable == NOTHING:
                 result["status"] = ABSENT
             results[task.student] = result
-            _store(one, book, task, keys[task.student], result)
+            _store(book, task, keys[task.student], result)
             points = f"{result['points']:g} of {result['of']:g}"
             say(f"{k}/{len(futures)} {task.student}: {points} {_aside(result)}".rstrip())
     ordered = [results[student] for student in everyone]
-    table(one, ordered, book.table)
+    # What was entered while the submissions were graded is not lost.
+    rows, others = reading.table(one, ordered, before | reading.entered(book.reading))
+    reading.write([*rows, *others], book.reading)
+    for key, problem in one.problems.items():
+        if problem.rubric:
+            _write(book.folder / "texts" / f"{key}.md", reading.texts(one, key, ordered))
+    for result in ordered:
+        own = reading.of(rows, result["student"])
+        path = book.folder / "feedback" / f"{result['student']}.md"
+        _write(path, feedback.markdown(one, result, own))
+        _write(path.with_suffix(".html"), feedback.html(one, result, own))
+    table(one, ordered, rows, book.table)
     return ordered
 
 
@@ -134,7 +189,7 @@ NOTHING = "Nothing was handed in."
 
 
 def _aside(result: Result) -> str:
-    notes = [*result["notes"], *result["flags"]]
+    notes = _to_look_at(result)
     return f"({'; '.join(notes)})" if notes else ""
 
 
@@ -152,21 +207,16 @@ def _seal(salt: str, key: str, result: Result) -> str:
 def _kept(book: Book, task: Task, key: str) -> Result | None:
     """Return a stored result if it is of the same submission and nobody has changed it."""
     try:
-        stored = json.loads(book.result(task.student).read_text("utf-8"))
+        stored = _stored(book.result(task.student))
         result: Result = stored["result"]
         if stored["key"] == key and stored["seal"] == _seal(task.salt, key, result):
             return result
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError):
         pass
     return None
 
 
-def _store(one: ProblemSet, book: Book, task: Task, key: str, result: Result) -> None:
-    for suffix, text in (
-        ("md", feedback.markdown(one, result)),
-        ("html", feedback.html(one, result)),
-    ):
-        _write(book.folder / "feedback" / f"{task.student}.{suffix}", text)
+def _store(book: Book, task: Task, key: str, result: Result) -> None:
     stored: dict[str, Any] = {"key": key, "seal": _seal(task.salt, key, result), "result": result}
     _write(book.result(task.student), json.dumps(stored, indent=1))
 
@@ -178,22 +228,35 @@ def _write(path: Path, text: str) -> None:
     half.replace(path)
 
 
-def table(one: ProblemSet, results: list[Result], path: Path) -> None:
-    """Write a row a student: points of each problem, what is to be read, what to look at."""
+def table(one: ProblemSet, results: list[Result], rows: list[reading.Row], path: Path) -> None:
+    """Write a row a student: points of each problem, what is to be read, what to look at.
+
+    A problem's points are those of its checks and those that a person has entered.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(path.name + ".half")
     with half.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(
-            ["student", "set", "points", "of", *one.problems, "to read", "status", "look at"]
+        lines = csv.writer(file)
+        lines.writerow(
+            ["student", "set", "points", "of", *one.problems]
+            + ["by checks", "by reading", "to read", "status", "look at"]
         )
         for result in results:
-            problems = result["problems"].values()
-            text = sum(problem["to_read"] for problem in problems)
-            look = "; ".join([*result["flags"], *result["notes"]])
-            rows.writerow(
-                [result["student"], one.name, f"{result['points']:g}", f"{result['of']:g}"]
-                + [f"{problem['points']:g}" for problem in problems]
-                + [f"{text:g}" if result["status"] == GRADED else "0", result["status"], look]
+            own = reading.of(rows, result["student"])
+            told = reading.given(own)
+            each = [
+                result["problems"][key]["points"] + reading.given(reading.of(own, problem=key))
+                for key in one.problems
+            ]
+            numbers = [result["points"] + told, one.points + one.to_read, *each]
+            numbers += [result["points"], told, reading.to_read(own)]
+            lines.writerow(
+                [result["student"], one.name, *(f"{x:g}" for x in numbers)]
+                + [result["status"], "; ".join(_to_look_at(result))]
             )
     half.replace(path)
+
+
+def _to_look_at(result: Result) -> list[str]:
+    """Return what a teacher is told of a submission; a flag says it where there is one."""
+    return result["flags"] or result["notes"]

@@ -12,7 +12,7 @@ import numpy as np
 from course import sets
 from course.asking import Asking
 from course.asking import Student as Answers
-from course.notebook import Handed, Unreadable, numbers_of, read
+from course.notebook import GONE, Handed, Unreadable, mark_of, numbers_of, read
 from course.problem import Mark, Numbers, Problem, ProblemSet, digest
 from course.student import Process
 from course.trusted import Trusted
@@ -71,6 +71,9 @@ def grade(task: Task) -> Result:
     if made_for not in ("", task.student):
         notes.append("The file was made for another student; it was graded with your own numbers.")
         flags.append(f"the file says that it was made for {made_for[:64]!r}")
+    if handed.about["salt"] not in ("", mark_of(task.salt)):
+        notes.append("The file was made with other numbers than those it was graded with: ask.")
+        flags.append("the file was made with another salt")
     problems = {}
     for key in task.only or one.problems:
         problems[key] = _problem(one, key, handed, numbers, task)
@@ -103,13 +106,14 @@ def _problem(
     notes += [
         f"{label[0].upper()}{label[1:]} stopped with {said}." for label, said in errors.items()
     ]
+    text, words = handed.text(one, key) if problem.rubric else ("", "")
     return {
         "points": sum(mark.points for mark in marks),
         "of": problem.points,
-        "to_read": sum(points for points, _ in problem.rubric),
         "notes": notes,
         "marks": [asdict(replace(mark, sentence=mark.sentence[:1000])) for mark in marks],
-        "words": handed.words.get(key, "")[:20000],
+        "text": text,
+        "words": words[:20000],
     }
 
 
@@ -131,9 +135,9 @@ def _nothing(problem: Problem) -> Result:
     return {
         "points": 0.0,
         "of": problem.points,
-        "to_read": sum(points for points, _ in problem.rubric),
         "notes": [],
         "marks": [],
+        "text": GONE if problem.rubric else "",
         "words": "",
     }
 

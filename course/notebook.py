@@ -12,13 +12,18 @@ import numpy as np
 from course.problem import Numbers, ProblemSet, digest, numbers_for
 from course.student import MEMORY
 
+ABOUT = ("set", "student", "salt")
 MARKER = re.compile(r"#\s*(answer|given|try):\s*(\w+)")
 WORDS = "text"
+WRITTEN, UNTOUCHED, GONE = "written", "untouched", "gone"
+BOOK = "The Natural Policy Gradient"
 RULES = """\
-Write into the cells that begin with `# answer:`, and keep that line. What a `# given:` cell sets
-are your numbers; others have others. A `# try:` cell shows whether an example comes out right; more
-is asked when it is graded. Your answers run without the network, with {memory} GB of memory and
-some seconds for each question. Hand in this one file under its name."""
+Write into the cells that begin with `# answer:`, and keep that line. {own}A `# try:` cell shows
+whether an example comes out right; more is asked when it is graded. Your answers run without the
+network, with {memory} GB of memory and some seconds for each question. Hand in this one file under
+its name."""
+OWN = "What a `# given:` cell sets are\nyour numbers; others have others. "
+TEXT = "*Your text for problem {number}, read by a person, who looks for:*\n{lines}\n"
 GIVEN = "# given: {} (these are set again when it is graded)\n"
 ANSWER = "# answer: {} (keep this line)\n"
 TRY = "# try: {} (what stands here is not graded)\n"
@@ -38,20 +43,43 @@ def chapters(one: ProblemSet) -> str:
     return f"chapters {', '.join(first)} and {last}" if first else f"chapter {last}"
 
 
-def make(one: ProblemSet, salt: str, student: str, solved: bool = False) -> Any:
-    """Return a student's notebook of a set; with the solutions in it for a teacher."""
+def mark_of(salt: str) -> str:
+    """Return what a notebook says of the salt that it was made with: whether it is the same one."""
+    return digest(salt, "mark").hex()[:16]
+
+
+def book(address: str) -> str:
+    """Return the book's title, with a link where there is an address."""
+    return f"[{BOOK}]({address})" if address else f"*{BOOK}*"
+
+
+def worth(points: float, read: float) -> str:
+    """Return points in words: those of checks, and those of a person."""
+    return f"{points:g} points" + (f" and {read:g} that a person gives" if read else "")
+
+
+def text_of(one: ProblemSet, key: str) -> str:
+    """Return what stands in the cell for a problem's text before anything is written."""
+    lines = "".join(f"\n- {words} ({points:g})" for points, words in one.problems[key].rubric)
+    return TEXT.format(number=[*one.problems].index(key) + 1, lines=lines)
+
+
+def make(one: ProblemSet, salt: str, student: str, solved: bool = False, address: str = "") -> Any:
+    """Return a student's notebook of a set; with the solutions in it for a teacher.
+
+    `address` is that of the book, for a link.
+    """
     numbers = numbers_of(one, salt, student)
-    rules = RULES.format(memory=MEMORY >> 30)
+    own = OWN if any(numbers.values()) else ""
+    rules = RULES.format(own=own, memory=MEMORY >> 30)
     minutes = sum(problem.minutes for problem in one.problems.values())
-    after = f"about {minutes} minutes, after {chapters(one)}"
-    head = f"# {one.title}\n\nFor {student}; {after}.\n\n{rules}"
+    after = f"about {minutes} minutes, after {chapters(one)} of {book(address)}"
+    all_points = worth(one.points, one.to_read)
+    head = f"# {one.title}\n\nFor {student}; {after}; {all_points}.\n\n{rules}"
     cells = [_cell("markdown", "head", "", head)]
     for k, (key, problem) in enumerate(one.problems.items(), start=1):
-        read = sum(points for points, _ in problem.rubric)
-        worth = f"{problem.points:g} points" + (
-            f" and {read:g} that a person gives" if read else ""
-        )
-        title = f"## {k}. {problem.title}\n\n*{worth}; {problem.minutes} minutes*\n\n"
+        points = worth(problem.points, problem.to_read)
+        title = f"## {k}. {problem.title}\n\n*{points}; {problem.minutes} minutes*\n\n"
         rng = np.random.default_rng(int.from_bytes(digest(salt, "try", one.name, key, student)))
         tries = [check.tries(problem, numbers[key], rng) for check in problem.checks]
         cells += [
@@ -65,10 +93,8 @@ def make(one: ProblemSet, salt: str, student: str, solved: bool = False) -> Any:
                 _cell("code", "try", key, TRY.format(key) + "\n".join(filter(None, tries)))
             )
         if problem.rubric:
-            told = "".join(f"\n- {words} ({points:g})" for points, words in problem.rubric)
-            text = f"*Your text for problem {k}, read by a person, who looks for:*\n{told}\n"
-            cells.append(_cell("markdown", WORDS, key, text))
-    about = {"set": one.name, "student": student}
+            cells.append(_cell("markdown", WORDS, key, text_of(one, key)))
+    about = {"set": one.name, "student": student, "salt": mark_of(salt)}
     metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"},
@@ -96,13 +122,17 @@ class Handed:
     code : list of (label, role, problem, source)
         The code cells; role and problem are empty for cells of the student's own.
     words : dict
-        The text for each problem that is read by a person.
+        The text for each problem that is read by a person: its cell.
+    more_words : dict
+        The student's own cells of text, by the problem that they stand in.
     about : dict
-        The set and the student that the file was made for, as it says itself.
+        The set and the student that the file was made for, and the mark of the salt that it was
+        made with, as it says itself.
     """
 
     code: list[tuple[str, str, str, str]] = field(default_factory=list)
     words: dict[str, str] = field(default_factory=dict)
+    more_words: dict[str, str] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
 
     def program(
@@ -126,6 +156,16 @@ class Handed:
         if count > 1:
             return [f"The answer cell is there {count} times: the last one counts."]
         return []
+
+    def text(self, one: ProblemSet, key: str) -> tuple[str, str]:
+        """Return whether a problem's text is WRITTEN, UNTOUCHED or GONE, and the text."""
+        own = self.more_words.get(key, "")
+        if key not in self.words:
+            return (WRITTEN if own else GONE), own
+        untouched = self.words[key].split() == text_of(one, key).split()
+        if untouched and not own:
+            return UNTOUCHED, ""
+        return WRITTEN, "\n\n".join(filter(None, ["" if untouched else self.words[key], own]))
 
 
 def read(data: bytes, suffix: str) -> Handed:
@@ -163,9 +203,11 @@ def read(data: bytes, suffix: str) -> Handed:
         raise Unreadable(
             f"The notebook's kernel is {language[:20]}: choose Python 3, and save it again."
         )
-    handed = Handed(about={k: _text(_within(metadata, "course", k)) for k in ("set", "student")})
+    handed = Handed(about={k: _text(_within(metadata, "course", k)) for k in ABOUT})
+    standing = ""
     for k, (kind, source, more) in enumerate(cells, start=1):
         role, key = (_text(_within(more, "course", name)) for name in ("role", "problem"))
+        standing = key or standing
         if kind == "code":
             if marked := MARKER.match(source.lstrip()):
                 role, key = marked[1], marked[2]
@@ -173,6 +215,9 @@ def read(data: bytes, suffix: str) -> Handed:
             handed.code.append((label, role, key, source))
         elif role == WORDS:
             handed.words[key] = source
+        elif not role and source.strip():
+            above = handed.more_words.get(standing, "")
+            handed.more_words[standing] = f"{above}\n\n{source}".strip()
     return handed
 
 

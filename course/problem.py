@@ -126,6 +126,11 @@ class Problem:
         """The points that checks give."""
         return sum(check.points for check in self.checks)
 
+    @property
+    def to_read(self) -> float:
+        """The points that a person gives."""
+        return sum(points for points, _ in self.rubric)
+
     def said(self, numbers: Numbers) -> str:
         """Return the statement with a variant's numbers in it."""
         return re.sub(r"<<(\w+)>>", lambda found: _shown(numbers[found[1]]), self.statement).strip()
@@ -158,6 +163,11 @@ class ProblemSet:
     def points(self) -> float:
         """The points that checks give."""
         return sum(problem.points for problem in self.problems.values())
+
+    @cached_property
+    def to_read(self) -> float:
+        """The points that a person gives."""
+        return sum(problem.to_read for problem in self.problems.values())
 
 
 def digest(salt: str, *words: str) -> bytes:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from statistics import mean, median
 from typing import Any
 
+from course import reading
 from course.feedback import plain
+from course.notebook import UNTOUCHED
 from course.problem import ProblemSet
 
 Result = dict[str, Any]
 
 
-def report(one: ProblemSet, results: list[Result]) -> str:
-    """Return the report as Markdown."""
+def report(one: ProblemSet, results: list[Result], rows: Sequence[reading.Row] = ()) -> str:
+    """Return the report as Markdown; `rows` are what a person has entered for texts."""
     graded = [result for result in results if result["status"] == "graded"]
     lines = [f"# {one.title}", ""]
     counts = Counter(result["status"] for result in results)
@@ -43,11 +46,22 @@ def report(one: ProblemSet, results: list[Result]) -> str:
         lines += [
             f"- {count} of {len(graded)}: {plain(said)}" for said, count in mistakes.most_common()
         ]
+        for most, words in problem.rubric:
+            own = [row for row in reading.of(rows, problem=key) if row.looks_for == words]
+            lines.append(_told(words, most, own))
     look = [(result["student"], flag) for result in results for flag in result["flags"]]
     if look:
         lines += ["", "## To look at", ""]
         lines += [f"- {plain(student)}: {plain(flag)}" for student, flag in look]
     return "\n".join([*lines, ""])
+
+
+def _told(words: str, of: float, rows: list[reading.Row]) -> str:
+    """Say how many texts had a line of the rubric, and how many wait."""
+    told = [row.given for row in rows if row.given is not None]
+    waits, untouched = sum(row.waits for row in rows), sum(row.text == UNTOUCHED for row in rows)
+    mean_points = f"mean {mean(told):.1f} of {of:g} for {len(told)} read" if told else "none read"
+    return f"- by a person, {plain(words)}: {mean_points}, {waits} to read, {untouched} untouched"
 
 
 def _row(title: str, of: float, points: list[float]) -> str:

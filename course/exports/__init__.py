@@ -17,11 +17,14 @@ TARGETS = ("nbgrader", "otter", "gradescope", "page")
 
 
 def write(
-    target: str, one: ProblemSet, salt: str, students: tuple[str, ...], out: Path
+    target: str, one: ProblemSet, salt: str, students: tuple[str, ...], out: Path, book: str = ""
 ) -> list[str]:
-    """Write a set for a target into a folder; return what to do next, a sentence a line."""
+    """Write a set for a target into a folder; return what to do next, a sentence a line.
+
+    `book` is the address of the book, for a link.
+    """
     from course.exports.kit import Secret
 
     module = importlib.import_module(f"course.exports.{target}")
-    lines: list[str] = module.write(one, Secret(salt, students), out)
+    lines: list[str] = module.write(one, Secret(salt, students), out, book)
     return lines

@@ -35,9 +35,9 @@ exec "$base/python/bin/python" -m course.exports.on_gradescope SET "$base"
 """
 
 
-def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
+def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> list[str]:
     """Write the zip and what is handed out; return what to do with them."""
-    handed = kit.hand_out(one, secret, out / "handout")
+    handed = kit.hand_out(one, secret, out / "handout", book)
     archive = out / f"{one.name}-autograder.zip"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -196,14 +196,15 @@ def close(root: Path, *more: Path) -> None:
     (course / "child.py").chmod(0o644)
 
 
-def hand_out(one: ProblemSet, secret: Secret, folder: Path) -> list[Path]:
+def hand_out(one: ProblemSet, secret: Secret, folder: Path, book: str) -> list[Path]:
     """Write the notebooks for the class, or the one for everyone; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for student in secret.handouts():
         name = one.name if student == EVERYONE else student
         written.append(folder / f"{name}.ipynb")
-        nbformat.write(notebook.make(one, secret.salt, student), written[-1])
+        made = notebook.make(one, secret.salt, student, address=book)
+        nbformat.write(made, written[-1])
     return written
 
 

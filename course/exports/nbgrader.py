@@ -42,7 +42,7 @@ HIDDEN = (
 TEST = "# try: {problem}, part {number}: {title} ({of:g} points, given when it is graded)"
 
 
-def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
+def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> list[str]:
     """Write the course directory; return what to do with it."""
     kit.copy(out / "kit", secret)
     (out / "nbgrader_config.py").write_text(CONFIG, "utf-8")
@@ -50,7 +50,7 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
     source = out / "source" / one.name
     source.mkdir(parents=True, exist_ok=True)
     path = source / f"{one.name}.ipynb"
-    nbformat.write(version(one, secret, secret.handouts()[0], of_teacher=True), path)
+    nbformat.write(version(one, secret, secret.handouts()[0], True, book), path)
     lines = [
         f"`pip install -r {out / 'requirements.txt'}` beside nbgrader: the grader needs it",
         f"in {out}: `nbgrader generate_assignment {one.name}` makes the students' version",
@@ -60,14 +60,16 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
         for student in secret.students:
             mine = out / "handout" / student / one.name
             mine.mkdir(parents=True, exist_ok=True)
-            nbformat.write(version(one, secret, student), mine / path.name)
+            nbformat.write(version(one, secret, student, False, book), mine / path.name)
         lines.insert(2, f"hand out {out / 'handout'} in its place: nbgrader releases one for all")
     return lines
 
 
-def version(one: ProblemSet, secret: kit.Secret, student: str, of_teacher: bool = False) -> Any:
+def version(
+    one: ProblemSet, secret: kit.Secret, student: str, of_teacher: bool = False, book: str = ""
+) -> Any:
     """Return a notebook with test cells; the teacher's has solutions and hidden tests."""
-    made = notebook.make(one, secret.salt, student)
+    made = notebook.make(one, secret.salt, student, address=book)
     cells = []
     for cell in made.cells:
         key, role = (cell.metadata["course"][name] for name in ("problem", "role"))
@@ -77,7 +79,7 @@ def version(one: ProblemSet, secret: kit.Secret, student: str, of_teacher: bool 
                 cell.source += SOLUTION.format(one.problems[key].solution.strip())
             cells += tests(one, secret, student, key, of_teacher)
         elif role == notebook.WORDS:
-            read = sum(points for points, _ in one.problems[key].rubric)
+            read = one.problems[key].to_read
             cells.append(_nbgrader(cell, f"{key}-text", solution=True, points=read))
             if of_teacher:  # with no region to cut, nbgrader would cut the whole text
                 cell.source += SOLUTION.format("")

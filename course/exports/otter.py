@@ -54,9 +54,9 @@ with zipfile.ZipFile(here / "autograder.zip", "a", zipfile.ZIP_DEFLATED) as pack
 '''
 
 
-def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
+def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> list[str]:
     """Write the assignment and what is handed out; return what to do with them."""
-    handed = kit.hand_out(one, secret, out / "handout")
+    handed = kit.hand_out(one, secret, out / "handout", book)
     kit.copy(out / "kit", secret)
     tests = out / "tests"
     tests.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ them: write your answers into those that begin with `# answer:`. A cell `# try:`
 example comes out right. Nothing is graded here, and nothing is sent."""
 
 
-def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
+def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> list[str]:
     """Write a notebook that is a page of the book; return what to do with it."""
     if secret.students:
         raise ValueError("a page has one set of numbers: leave --students out")
@@ -35,8 +35,13 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path) -> list[str]:
             cell.source = re.sub(r" \(.*\)$", "", cell.source, count=1, flags=re.MULTILINE)
         elif cell.id.endswith("-statement"):  # the book numbers sections, and nobody gives points
             cell.source = re.sub(r"^## \d+\. (.*)\n\n\*.*; ", r"## \1\n\n*", cell.source)
+            for word in ("in", "In"):
+                paper = {"in": "on", "In": "On"}[word] + " paper"
+                cell.source = re.sub(rf"\b{word}\s+the\s+text\s+cell( below)?", paper, cell.source)
+        elif cell.id.endswith(f"-{notebook.WORDS}"):  # a reader's words stay with the reader
+            words = one.problems[cell.metadata["course"]["problem"]].rubric
+            cell.source = "\n".join(["*A good text has:*", "", *(f"- {what}" for _, what in words)])
         del cell.metadata["course"]
-    made.cells = [cell for cell in made.cells if not cell.id.endswith(f"-{notebook.WORDS}")]
     del made.metadata["course"]
     path = out / f"{one.name}.ipynb"
     nbformat.write(made, path)

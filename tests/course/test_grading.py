@@ -116,9 +116,10 @@ def test_a_class_is_graded(place: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {student: row["points"] for student, row in rows.items()} == {
         "ada": "24", "bob": "23", "zoe": "0",
     }  # fmt: skip
-    assert (rows["bob"]["bandit"], rows["bob"]["to read"], rows["zoe"]["status"]) == (
-        "4", "12", "absent",
+    assert (rows["bob"]["bandit"], rows["bob"]["of"], rows["zoe"]["status"]) == (
+        "4", "36", "absent",
     )  # fmt: skip
+    assert [rows[student]["to read"] for student in ("ada", "bob", "zoe")] == ["0", "0", "0"]
     capsys.readouterr()
     assert main(["report", str(place / "grades.csv")]) == DONE
     said = capsys.readouterr().out
@@ -183,9 +184,16 @@ def test_a_folder_per_student_is_read(place: Path, tmp_path: Path) -> None:
         (["make", "set1", "--student", "a/b", "--out", "{place}/x"], "cannot be a student's id"),
         (["make", "set1", "--students", "{place}/no", "--out", "{place}/x"], "No such file"),
         (["make", "set1", "--students", "{place}/two", "--out", "{place}/x"], "ada is there twice"),
+        (
+            ["make", "set1", "--students", "{place}/case", "--out", "{place}/x"],
+            "differ in case",
+        ),
+        (["make", "set1", "--students", "{place}/bad", "--out", "{place}/x"], "bad, line 2: 'a b'"),
+        (["make", "set1", "--students", "{place}/wide", "--out", "{place}/x"], "wide is not UTF-8"),
         (["grade", "{place}/none", "--out", "{place}/g.csv"], "is no folder"),
         (["grade", "{place}/empty", "--out", "{place}/g.csv"], "holds no submission"),
-        (["grade", "{place}/twice", "--out", "{place}/g.csv"], "ada is there twice"),
+        (["grade", "{place}/in", "--out", "{place}/in/g.csv"], "among the submissions"),
+        (["grade", "{place}/in", "--out", "{place}/in"], "among the submissions"),
         (["grade", "{place}/other", "--out", "{place}/g.csv"], "name it with --set"),
         (["grade", "{place}/in", "--out", "{place}/g.csv", "--jobs", "0"], "more than 0"),
         (["report", "{place}/none.csv"], "run `grade` first"),
@@ -196,7 +204,10 @@ def test_bad_input_is_told(
 ) -> None:
     """The exit code is 2 and one line says what is wrong."""
     (place / "two").write_text("ada\nada\n")
-    for folder, files in {"empty": [], "twice": ["ada.ipynb", "ada.py"], "other": ["a.py"]}.items():
+    (place / "case").write_text("Ada\nada\n")
+    (place / "bad").write_text("ada\na b\n")
+    (place / "wide").write_text("ada\n", "utf-16")
+    for folder, files in {"empty": [], "other": ["a.py"]}.items():
         (place / folder).mkdir()
         for name in files:
             (place / folder / name).write_text("x = 1\n")

@@ -58,7 +58,7 @@ the temperature $\tau > 0$ is fixed. The plain step is $h \leftarrow h + \alpha\
 3. Write `count_steps(p0, p1, gap, tau, alpha)`: how many plain steps it takes until $p \ge p_1$.
 4. Set `needed` to the steps from $p =$ `<<p_from>>` to $0.9$ with your numbers (`p_from`, `gap`,
    `tau`, `alpha`).
-5. An experiment, with the text cell for its result. Compare `alpha * count_steps(...)` with
+5. An experiment, with its result in the text cell. Compare `alpha * count_steps(...)` with
    `flow_time(...)` for step sizes from yours up to a thousand times as much. A colleague reads
    off your code that a lower temperature learns faster, and wants to lower it. What do the
    formula and your table say to that, and what do they leave open?
