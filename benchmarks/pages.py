@@ -20,6 +20,7 @@ import argparse
 import gzip
 import itertools
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -51,6 +52,7 @@ THREADS = "OPENBLAS_NUM_THREADS"
 MOST_PAINT_MS, MOST_USABLE_S, MOST_SHARE = 33, 2.0, 0.1
 MOST_FRAME_S, MOST_BUILD_S, MOST_SERVE_S = 3.0, 240, 10
 SLOWED = 4
+SLIDER = re.compile('type="range"|class="npg-dials"|widget-view')
 HANDLE = "article .npg-dials :is(input, select), article [role=slider]"
 
 WATCH_LONG_TASKS = """window.npgLong = 0; new PerformanceObserver(list =>
@@ -253,7 +255,7 @@ def open_page(
     fetched: list[str] = []
     page.on("response", lambda response: fetched.append(response.url))
     page.goto(f"{address}/{name}", wait_until="commit")
-    usable = first_use(session) if 'type="range"' in html or "widget-view" in html else None
+    usable = first_use(session) if SLIDER.search(html) else None
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
     sizes = 0
@@ -328,17 +330,24 @@ def load_rows(records: list[Page], sites: dict[str, Path]) -> list[list[str]]:
     return rows
 
 
-def share(records: list[Page], what: str, slowing: int) -> str:
-    """The median over the pages of this site's figure as a share of the other's."""
+def share(records: list[Page], what: str, slowing: int) -> list[str]:
+    """This site's figure as a share of the other's: the pages, the median, the largest."""
     found = []
     for record in records:
         both = [record.loads.get((site, slowing)) for site in ("this", "beside")]
-        if all(both) and getattr(both[1], what):
-            found.append(getattr(both[0], what) / getattr(both[1], what))
-    return f"{statistics.median(found):.3f} (of {len(found)} pages)" if found else "not measured"
+        own, other = (getattr(load, what, None) for load in both)
+        if own is not None and other:
+            found.append((own / other, record.name))
+    if not found:
+        return ["0", "not measured", ""]
+    most, where = max(found)
+    median_share = statistics.median(one for one, _ in found)
+    return [str(len(found)), f"{median_share:.3f}", f"{most:.3f} ({where})"]
 
 
-def report(records: list[Page], built: float | None, served: float, sites: dict[str, Path]) -> str:
+def report(
+    records: list[Page], built: float | None, served: float, sites: dict[str, Path], load: float
+) -> str:
     threads = build.environment()[THREADS]
     whole = [["`make serve`, warm", f"{served:.1f}", str(MOST_SERVE_S)]]
     if built is not None:
@@ -356,18 +365,19 @@ def report(records: list[Page], built: float | None, served: float, sites: dict[
     if "beside" in sites:
         for what, words in (("long_tasks", "long tasks"), ("usable", "slider usable")):
             for slowing in (1, SLOWED):
-                shares.append([f"{words}, slowed {slowing}x", share(records, what, slowing),
+                shares.append([f"{words}, slowed {slowing}x", *share(records, what, slowing),
                                f"{MOST_SHARE:g}"])  # fmt: skip
     return "\n".join([
         "# Pages, sliders, build",
         "",
-        f"{machine()}, {THREADS}={threads}; {date.today().isoformat()}. Made by `make bench`.",
+        f"{machine()}, {THREADS}={threads}, load {load:.1f} at the start; "
+        f"{date.today().isoformat()}. Made by `make bench`; of each page {LOADS} loads, in turns.",
         "",
         table(["", "s", "at most"], whole),
         "",
         table(header, [*load_rows(records, sites), limits]),
         "",
-        *([table(["this site as a share of the one beside it", "median", "at most"], shares), ""]
+        *([table(["share of the site beside", "pages", "median", "largest", "at most"], shares), ""]
           if shares else []),
     ])  # fmt: skip
 
@@ -378,6 +388,7 @@ def main() -> int:
     parser.add_argument("--beside", type=Path, help="another built site, to open in turn")
     parser.add_argument("--only", nargs="+", metavar="PAGE", help="open these pages alone")
     chosen = parser.parse_args()
+    load = os.getloadavg()[0]
     built = None if chosen.no_build else cold_build()
     served = warm_serve()
     sites = {"this": SITE, **({"beside": chosen.beside.resolve()} if chosen.beside else {})}
@@ -391,10 +402,12 @@ def main() -> int:
             record.first_frames, record.cells = run_cells(notebook)
         records.append(record)
     in_chromium(records, sites)
-    text = report(records, built, served, sites)
+    text = report(records, built, served, sites, load)
     print(text)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(text, "utf-8")
+    if chosen.only:
+        print("Not stored: not every page was opened", file=sys.stderr)
+    else:
+        RESULT.write_text(text, "utf-8")
     return 0
 
 
