@@ -36,7 +36,12 @@ def run_all(page: Any) -> None:
 
 def shown(page: Any, notebook: Notebook) -> list[list[Shown] | None]:
     """What the code cells of the stored notebook have shown in the open one, by their ids."""
-    found = dict(page.evaluate(SHOWN))
+    return in_order(page.evaluate(SHOWN), notebook)
+
+
+def in_order(outputs: list[Any], notebook: Notebook) -> list[list[Shown] | None]:
+    """What SHOWN gave, in the order of the stored notebook's code cells."""
+    found = dict(outputs)
     return [
         of_cell({"outputs": found[cell["id"]]}) if found.get(cell["id"]) is not None else None
         for cell in notebook["cells"]

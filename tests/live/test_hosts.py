@@ -18,6 +18,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
 
+from tests.live import lite
+from tests.live.compare import differences
+from tests.live.running import notebook_of
 from tests.site.browser import settle, unavailable
 from tests.site.pages import MADE, PAGES
 from tools.site import archive, serve
@@ -125,6 +128,18 @@ def test_search_previews_and_code_work_below_a_folder(
         link.first.hover()
         page.wait_for_selector(".npg-preview", state="visible")
         assert wrong == []
+
+
+def test_a_notebook_opens_and_runs_below_a_folder(chromium: Any, site: Path, below: str) -> None:
+    """In JupyterLite, from its page's own link, with nothing asked from above the folder."""
+    with_python(site)
+    with tab(chromium, below) as (page, wrong):
+        page.goto(f"{below}book/ledger.html")
+        lite.open_notebook(page)
+        lite.run_all(page)
+        notebook = notebook_of("book/ledger.html")
+        assert differences(notebook, lite.shown(page, notebook)) == []
+        assert [what for what in wrong if not what.startswith(f"404 {below}")] == []
 
 
 def test_the_404_page_below_a_folder_leads_back(chromium: Any, below: str) -> None:
