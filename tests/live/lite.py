@@ -10,6 +10,12 @@ from tools.notebooks.form import Notebook
 MOST_SECONDS = 540
 # The notebook, once its kernel has been asked for.
 OPEN = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+# Where the window has no focus, the notebook that is there is not the current one.
+THERE = "() => [...(window.jupyterapp?.shell?.widgets('main') ?? [])].length"
+ACTIVATE = """() => {
+  const [first] = window.jupyterapp.shell.widgets('main');
+  window.jupyterapp.shell.activateById(first.id);
+  first.node.dispatchEvent(new FocusEvent('focus')); }"""
 RUN_ALL = "() => { window.jupyterapp.commands.execute('runmenu:run-all'); }"
 CODE = """const code = window.jupyterapp.shell.currentWidget.content.widgets
   .filter((cell) => cell.model.type === "code");"""

@@ -14,6 +14,7 @@ import pytest
 from tests.live import lite
 from tests.live.compare import differences
 from tests.live.running import notebook_of
+from tests.site.firefox import Firefox
 from tests.site.pages import NOTEBOOK_PAGES, View
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
@@ -44,6 +45,40 @@ def test_every_cell_shows_in_jupyterlite_what_is_stored(
         assert dials >= sum(text.startswith("Slider") for text in stored)
         assert seen.foreign == []
         assert [error for error in seen.errors if not HARMLESS.search(error)] == []
+
+
+@pytest.mark.live
+def test_a_chapter_runs_in_jupyterlite_in_firefox(firefox: Firefox, address: str) -> None:
+    """The same of one chapter, in Firefox's own WebAssembly and worker."""
+    firefox.open(address + SOME[0])
+    firefox.open(firefox.evaluate("document.querySelector('a.npg-lite').href"))
+    firefox.evaluate(until(lite.THERE))
+    firefox.evaluate(f"({lite.ACTIVATE})()")
+    firefox.evaluate(until(lite.OPEN))
+    firefox.evaluate(f"({lite.RUN_ALL})()")
+    firefox.evaluate(until(lite.ENDED))
+    notebook = notebook_of(SOME[0])
+    assert (
+        differences(notebook, lite.in_order(firefox.evaluate(f"({lite.SHOWN})()"), notebook)) == []
+    )
+
+
+@pytest.mark.live
+def test_a_notebook_runs_at_the_width_of_a_phone(visit: Callable[..., Any]) -> None:
+    """At 390 px the cells can be read and run; JupyterLab's own bars take what they take."""
+    with visit(View("book/ledger.html", width=390), has_touch=True) as seen:
+        lite.open_notebook(seen.page)
+        lite.run_all(seen.page)
+        notebook = notebook_of("book/ledger.html")
+        assert differences(notebook, lite.shown(seen.page, notebook)) == []
+
+
+def until(condition: str) -> str:
+    """A promise that is kept once the condition holds."""
+    return f"""new Promise((done, fail) => {{
+      const timer = setInterval(() => ({condition})() && (clearInterval(timer), done(true)), 200);
+      setTimeout(() => fail(new Error("not in time")), {lite.MOST_SECONDS * 1000});
+    }})"""
 
 
 def texts(cell: dict[str, Any]) -> list[str]:
