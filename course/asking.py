@@ -20,7 +20,17 @@ class Late(Unanswered):
 
 
 class Missing(Unanswered):
-    """The name is not there, or is still empty."""
+    """The name is not there, or is still empty.
+
+    Attributes
+    ----------
+    stopped : str
+        Which cells stopped before, and with what; empty if none did.
+    """
+
+    def __init__(self, why: str, stopped: str = "") -> None:
+        super().__init__(why)
+        self.stopped = stopped
 
 
 class Student(Protocol):

@@ -7,6 +7,7 @@ nobody: `decode` accepts plain data and nothing else. `encode` and the rest serv
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,13 +40,29 @@ class Code:
     name: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Remote:
+    """An argument that stays with the grader: the program can call some of its methods.
+
+    Attributes
+    ----------
+    make : function
+        Returns the object; it is called once for each question.
+    methods : tuple of str
+        Those that can be called; a question has one such argument at most.
+    """
+
+    make: Callable[[], Any]
+    methods: tuple[str, ...]
+
+
 class NotPlain(ValueError):
     """What came is no plain data."""
 
 
 def encode(x: Any, depth: int = 0) -> Any:
     """Return x in what JSON can hold: numbers, text, arrays, lists, dicts and, for arguments,
-    dataclasses, products and code."""
+    dataclasses, products, code and what stays with the grader."""
     if depth > 20:
         return {"strange": "something nested more than twenty deep"}
     if isinstance(x, np.generic):
@@ -57,6 +75,8 @@ def encode(x: Any, depth: int = 0) -> Any:
         return {"product": encode(x.matrix)}
     if isinstance(x, Code):
         return {"code": x.code, "name": x.name}
+    if isinstance(x, Remote):
+        return {"remote": list(x.methods)}
     if type(x) in (list, tuple):
         return {"list": [encode(value, depth + 1) for value in x]}
     if type(x) is dict:
@@ -113,7 +133,56 @@ class Strange:
         self.kind = kind
 
 
-def _argument(x: Any) -> Any:
+class Grader:
+    """The grader, at the other end of two pipes: a line goes there, and a line comes back."""
+
+    def __init__(self) -> None:
+        # The two pipes move out of the way of `input` and `print`.
+        self.questions, self.answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+
+    def hear(self) -> Any:
+        """Return what a line holds; the end of the lines is the end."""
+        line = self.questions.readline()
+        if not line:
+            os._exit(0)
+        return json.loads(line)
+
+    def say(self, what: dict[str, Any]) -> None:
+        """Send a line."""
+        self.answers.write(json.dumps(what).encode() + b"\n")
+        self.answers.flush()
+
+    def call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        """Return what a method of the grader's object returns.
+
+        Raises
+        ------
+        RuntimeError
+            If it raises there.
+        """
+        given = {key: encode(x) for key, x in named.items()}
+        self.say({"call": name, "arguments": [encode(x) for x in arguments], "named": given})
+        reply = self.hear()
+        if "raises" in reply:
+            raise RuntimeError(reply["raises"])
+        value = decode(reply["value"])
+        return tuple(value) if type(value) is list else value
+
+
+class Offered:
+    """Stands for an object that is the grader's, and has those of its methods that are offered."""
+
+    def __init__(self, methods: list[str], grader: Grader) -> None:
+        vars(self).update({name: functools.partial(grader.call, name) for name in methods})
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"this object has no {name!r:.40}: it has {', '.join(vars(self))}")
+
+
+def _argument(x: Any, grader: Grader) -> Any:
     """Return an argument: plain data, or an object, a product, a function from code."""
     if type(x) is dict:
         if "product" in x:
@@ -123,10 +192,13 @@ def _argument(x: Any) -> Any:
             space: dict[str, Any] = {"np": np}
             exec(x["code"], space)
             return space[x["name"]]
+        if "remote" in x:
+            return Offered(x["remote"], grader)
         if "fields" in x:
-            return types.SimpleNamespace(**{k: _argument(v) for k, v in x["fields"].items()})
+            fields = {name: _argument(value, grader) for name, value in x["fields"].items()}
+            return types.SimpleNamespace(**fields)
         if "list" in x:
-            return [_argument(item) for item in x["list"]]
+            return [_argument(item, grader) for item in x["list"]]
     return decode(x)
 
 
@@ -165,7 +237,7 @@ def _run_cell(source: str, label: str, space: dict[str, Any]) -> str:
     return ""
 
 
-def _answer(request: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], space: dict[str, Any], grader: Grader) -> dict[str, Any]:
     """Look up a name, or call it; a dotted name is a method of what the class makes."""
     name = request["ask"]
     first, *rest = name.split(".")
@@ -180,7 +252,7 @@ def _answer(request: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
         if found is None and rest:
             return {"missing": True}
         if "arguments" in request:
-            found = found(*[_argument(x) for x in request["arguments"]])
+            found = found(*[_argument(x, grader) for x in request["arguments"]])
         if found is Ellipsis or found is NotImplemented:
             return {"missing": True}
         return {"value": encode(found)}
@@ -205,21 +277,15 @@ def limit(limits: dict[str, int]) -> None:
 
 def main() -> None:
     """Answer until the requests end."""
-    # The two pipes move out of the way of `input` and `print`.
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    start = json.loads(questions.readline())
+    grader = Grader()
+    start = grader.hear()
     sys.path[:0] = start["path"]
     sys.modules.update(dict.fromkeys(start["without"]))
     # Matplotlib tells of its list of fonts by a timer, which is a thread.
     threading.Timer.start = lambda self: None  # type: ignore[method-assign]
     limit(start["limits"])
-    answers.write(b'{"hello": true}\n')
-    answers.flush()
-    if not questions.readline():
-        os._exit(0)
+    grader.say({"hello": True})
+    grader.hear()
     space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     errors = {}
     for label, source in start["cells"]:
@@ -227,12 +293,8 @@ def main() -> None:
             errors[label] = said
     reply: dict[str, Any] = {"ready": errors}
     while True:
-        answers.write(json.dumps(reply).encode() + b"\n")
-        answers.flush()
-        line = questions.readline()
-        if not line:
-            os._exit(0)
-        reply = _answer(json.loads(line), space)
+        grader.say(reply)
+        reply = _answer(grader.hear(), space, grader)
 
 
 if __name__ == "__main__":

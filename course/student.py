@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from course import sandbox
 from course.asking import Late, Missing, Unanswered
-from course.child import decode, encode
+from course.child import Remote, decode, encode
 
 MEMORY = 2 << 30
 """Bytes of address space: NumPy alone takes a few hundred million of them."""
@@ -84,6 +84,9 @@ class Process:
     def ask(self, name: str, arguments: Sequence[Any] | None = None) -> Any:
         """Return the plain data of an answer.
 
+        Where an argument is a `Remote`, its methods are called here, as often as the program asks
+        for it within the time of the question.
+
         Raises
         ------
         Unanswered
@@ -93,12 +96,14 @@ class Process:
         if arguments is not None:
             request["arguments"] = [encode(x) for x in arguments]
         self._start()
-        reply = self._exchange(request, self.seconds)
+        remote = next((x for x in arguments or () if isinstance(x, Remote)), None)
+        reply = self._exchange(request, self.seconds, remote)
         if "raises" in reply:
             raise Unanswered(f"it stopped with {_hinted(str(reply['raises'])[:500])}.")
         if "missing" in reply:
-            stopped = f", and {next(iter(self.errors))} stopped" if self.errors else ""
-            raise Missing(f"not answered yet{stopped}.")
+            stopped = "; ".join(f"{cell} stopped with {said}" for cell, said in self.errors.items())
+            also = f", and {stopped}" if stopped else ""
+            raise Missing(f"not answered yet{also}.", stopped)
         try:
             return decode(reply["value"])
         except Exception:
@@ -148,13 +153,25 @@ class Process:
             self.broken = CROOKED
             raise Unanswered(self.broken) from None
 
-    def _exchange(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a line and return the one that comes back; anything else ends the process."""
-        assert self.process and self.process.stdin and self.process.stdout
+    def _exchange(
+        self, request: dict[str, Any], seconds: float, remote: Remote | None = None
+    ) -> dict[str, Any]:
+        """Send a line and return the one that answers it, after all calls of the remote object."""
         seconds *= self.patience
-        line = json.dumps(request).encode() + b"\n"
+        deadline = time.monotonic() + seconds
+        reply = self._sent(request, seconds, deadline)
+        if remote:
+            called = remote.make()
+            while "call" in reply:
+                said = _called(called, remote.methods, reply)
+                reply = self._sent(said, seconds, deadline)
+        return reply
+
+    def _sent(self, said: dict[str, Any], seconds: float, deadline: float) -> dict[str, Any]:
+        """Send a line and return the one that comes back; anything else ends the process."""
+        line = json.dumps(said).encode() + b"\n"
         try:
-            reply = self._line(line, time.monotonic() + seconds)
+            reply = self._line(line, deadline)
             parsed = json.loads(reply)
         except TimeoutError:
             self.close()
@@ -177,7 +194,7 @@ class Process:
         to, back = self.process.stdin.fileno(), self.process.stdout.fileno()
         got: list[bytes] = []
         length = 0
-        with selectors.DefaultSelector() as selector:
+        with selectors.PollSelector() as selector:
             selector.register(back, selectors.EVENT_READ)
             selector.register(to, selectors.EVENT_WRITE)
             while True:
@@ -245,6 +262,19 @@ def _children(pid: int) -> list[int]:
         return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
     except OSError:  # no Linux, or the process has ended
         return []
+
+
+def _called(target: Any, methods: Sequence[str], line: dict[str, Any]) -> dict[str, Any]:
+    """Return what a call that a program asks for returns, or why it cannot be made."""
+    try:
+        name = line["call"]
+        if name not in methods:
+            raise ValueError(f"there is no {name!r:.40}: there is {', '.join(methods)}")
+        arguments = [decode(x) for x in line["arguments"]]
+        named = {key: decode(x) for key, x in line["named"].items()}
+        return {"value": encode(getattr(target, name)(*arguments, **named))}
+    except Exception as error:
+        return {"raises": str(error)[:300] or type(error).__name__}
 
 
 def _hinted(said: str) -> str:

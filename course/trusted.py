@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from course.child import Code, Product
+from course.child import Code, Product, Remote
 from course.problem import Numbers, Problem
 
 
@@ -41,4 +41,6 @@ def _argument(x: Any) -> Any:
         space: dict[str, Any] = {"np": np}
         exec(x.code, space)
         return space[x.name]
+    if isinstance(x, Remote):
+        return x.make()
     return copy.deepcopy(x)
