@@ -65,9 +65,6 @@ class Function:
         A check that is not hidden is in the notebook, too, with other arguments.
     rtol, atol, compare
         As in `Value`. With `compare` one's own, `right` is what the solution returns.
-    ask_solution : bool
-        If False, the solution is not run and `right` is None: where that takes long, and `compare`
-        can tell by itself.
     """
 
     name: str
@@ -78,7 +75,6 @@ class Function:
     rtol: float = 1e-6
     atol: float = 1e-9
     compare: Compare = feedback.array
-    ask_solution: bool = True
 
     def grade(self, problem: Problem, asking: Asking) -> list[Mark]:
         """See `course.problem.Check`."""
@@ -131,14 +127,13 @@ def _mark(
             said = f"{label}: {why}"
             return Mark(title, 0.0, check.points, said, hidden)
         given.append(answer)
-        right = solution.ask(name, call) if getattr(check, "ask_solution", True) else None
-        verdict = _compared(check, answer, right, label)
+        verdict = _compared(check, answer, solution.ask(name, call), label)
         if not verdict.ok:
             said = verdict.message
             break
     if not said:
         return Mark(title, check.points, check.points, f"`{name}` is right.", hidden)
-    for mistake in problem.mistakes if getattr(check, "ask_solution", True) else ():
+    for mistake in problem.mistakes:
         if _explains(check, asking.run(mistake.code), name, calls, given):
             return Mark(title, 0.0, check.points, mistake.sentence, hidden, mistake.sentence)
     if isinstance(check, Value):
@@ -173,46 +168,98 @@ def _explains(
         return False
 
 
+TRIES = """\
+try:
+    from npgkit import conformance
+except ImportError:
+    print("This cell asks npgkit's suite, and npgkit is not installed here: run `pip install .` in"
+          " a clone of the book's repository. Your answer itself may not import it.")
+else:
+    methods = "{methods}".split()
+    print("What npgkit's suite says of {name}, method by method."
+          " A convention counts as wrong here{but}.")
+    print(conformance.check({name}, properties=methods))"""
+
+
 @dataclass(frozen=True)
 class Conforms:
     """A class that `npgkit.conformance` checks, and the points that each of its methods gives.
 
-    A method of which the suite says "ok" has its points; conventions are told and cost nothing.
+    A method has its points if it answers all questions of the suite, which says "ok" and finds no
+    convention but the allowed ones.
+
+    Attributes
+    ----------
+    name : str
+        The class.
+    methods : dict
+        The points of each method.
+    allowed : tuple of str
+        The suite's names of the conventions that the statement leaves open: they are told, and cost
+        nothing. Any other one costs the points of each method that it shows in, for the statement
+        has to settle it.
     """
 
     name: str
     methods: Mapping[str, float] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
 
     @property
     def points(self) -> float:
         """All the methods' points."""
         return sum(self.methods.values())
 
+    @property
+    def parts(self) -> list[tuple[str, float, bool]]:
+        """Return title, points and whether it is hidden, for each mark."""
+        return [(f"`{method}`", points, True) for method, points in self.methods.items()]
+
     def grade(self, problem: Problem, asking: Asking) -> list[Mark]:
         """Let the suite ask the student's class, one call at a time."""
         from npgkit import conformance
 
+        try:
+            asking.student.ask(self.name)
+        except Missing as why:
+            said = why.stopped or "no cell defines it"
+            return self._nothing(f"Nothing of `{self.name}` could be asked: {said}.")
+        except Unanswered as why:
+            return self._nothing(f"`{self.name}`: {why}")
         adapter = type(
             self.name, (), {m: _method(asking.student, self.name, m) for m in self.methods}
         )
         report = conformance.check(adapter(), properties=list(self.methods), seconds=600.0)
-        marks = []
-        for row in report.rows:
-            of = self.methods[row.property]
-            said = row.diagnosis or "as it should be"
-            if row.verdict == "wrong" and row.evidence:
-                said += f" ({row.evidence})"
-            if row.chapter:
-                said += f"; see chapter {row.chapter}"
-            said = f"`{row.property}`: {said}."
-            mistake = ", ".join(row.faults)
-            points = of if row.verdict == "ok" else 0.0
-            marks.append(Mark(f"`{row.property}`", points, of, said, True, mistake))
-        return marks
+        return [self._mark(row) for row in report.rows]
+
+    def _nothing(self, why: str) -> list[Mark]:
+        """Return the marks of a class that is not there: the first says why."""
+        said = [why] + ["Not asked, for the same reason."] * (len(self.methods) - 1)
+        return [
+            Mark(title, 0.0, of, sentence, hidden)
+            for (title, of, hidden), sentence in zip(self.parts, said, strict=True)
+        ]
+
+    def _mark(self, row: Any) -> Mark:
+        """Return the mark for what the suite says of a method."""
+        of, others = self.methods[row.property], set(row.conventions) - set(self.allowed)
+        said = row.diagnosis or "as it should be"
+        if row.verdict == "wrong" and row.evidence:
+            said += f" ({row.evidence})"
+        if row.verdict == "ok" and others:
+            said = f"not what the statement asks for: {said}"
+        if row.answered:
+            said += "; it answers {} of {} questions".format(*row.answered)
+        if row.chapter:
+            said += f"; see chapter {row.chapter}"
+        is_right = row.verdict == "ok" and not others and not row.answered
+        mistake = ", ".join(row.faults or sorted(others))
+        said = f"`{row.property}`: {said}."
+        return Mark(f"`{row.property}`", of if is_right else 0.0, of, said, True, mistake)
 
     def tries(self, problem: Problem, numbers: Numbers, rng: np.random.Generator) -> str:
         """Run the suite where npgkit is installed: it is public."""
-        return f"from npgkit import conformance\n\nprint(conformance.check({self.name}))"
+        but = f" (but for: {', '.join(self.allowed)})" if self.allowed else ""
+        return TRIES.format(name=self.name, methods=" ".join(self.methods), but=but)
 
 
 def _method(student: Student, name: str, method: str) -> Callable[..., Any]:

@@ -18,7 +18,6 @@ import nbformat
 
 import npgkit
 from course import notebook
-from course.checks import Conforms
 from course.grading import Result, Task, grade
 from course.notebook import Unreadable, read
 from course.problem import Check, ProblemSet
@@ -31,7 +30,7 @@ NEEDED = ("numpy", "scipy", "gymnasium", "matplotlib", "nbformat", "jupytext")
 
 @dataclass(frozen=True)
 class Part:
-    """What gives points by itself: a check, or a method of a class that conforms.
+    """What gives points by itself: a check, or a part of one: a method of a class that conforms.
 
     Attributes
     ----------
@@ -105,10 +104,9 @@ def parts(one: ProblemSet) -> list[Part]:
 
 
 def _told(check: Check) -> list[tuple[str, float, bool]]:
-    if isinstance(check, Conforms):
-        return [(f"`{method}`", points, True) for method, points in check.methods.items()]
     title = getattr(check, "title", "") or f"`{getattr(check, 'name', '')}`"
-    return [(title, check.points, getattr(check, "hidden", True))]
+    one = [(title, check.points, getattr(check, "hidden", True))]
+    return getattr(check, "parts", one)
 
 
 def scores(one: ProblemSet, result: Result) -> list[tuple[Part, float, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ class TRPO:
 
 
 def marks(code: str, seconds: float = 5.0) -> dict[str, Mark]:
-    with Process([("answer", "import numpy as np\n" + code)], seconds) as process:
+    with Process([("the answer cell", "import numpy as np\n" + code)], seconds) as process:
         asking = Asking(process, lambda code: process, {}, np.random.default_rng(0), dict)
         return {mark.check.strip("`"): mark for mark in CHECK.grade(PROBLEM, asking)}
 
@@ -63,3 +65,57 @@ def test_a_loop_in_a_method_costs_one_wait() -> None:
     found = marks(loop, seconds=1.0)
     assert "within 1 seconds" in found["logp"].sentence
     assert found["conjugate_gradient"].points == 2.0
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import npgkit\n" + RIGHT, "the answer cell stopped with ModuleNotFoundError"),
+        ("", "no cell defines it"),
+    ],
+)
+def test_a_class_that_is_not_there_is_said_once(code: str, said: str) -> None:
+    """Which cell stopped, and with what; of each method that it was not asked, for no point."""
+    first, *others = marks(code).values()
+    assert first.sentence.startswith(f"Nothing of `TRPO` could be asked: {said}")
+    assert ("npgkit is not here for this problem" in first.sentence) == ("npgkit" in code)
+    assert [mark.sentence for mark in others] == ["Not asked, for the same reason."] * 2
+    assert [(mark.points, mark.of) for mark in (first, *others)] == [(0.0, 2.0)] * 3
+
+
+def test_a_program_that_ends_is_said_once() -> None:
+    """Before anything can be asked the process is gone."""
+    first, *others = marks("import os; os._exit(0)\n" + RIGHT).values()
+    assert "`TRPO`: before anything could be asked, the program ended" in first.sentence
+    assert {mark.sentence for mark in others} == {"Not asked, for the same reason."}
+
+
+def test_a_method_that_declines_some_has_no_points() -> None:
+    """What is right for the questions that suit it is said, with how many these are."""
+    right = "        x, r, p = 0 * b, b, b"
+    some = f"        if len(b) > 4: raise NotImplementedError\n{right}"
+    found = marks(RIGHT.replace(right, some))
+    mark = found["conjugate_gradient"]
+    assert mark.points == 0.0 and " questions." in mark.sentence
+
+
+TRIES = CHECK.tries(PROBLEM, {}, np.random.default_rng(0))
+
+
+def test_the_try_cell_says_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """The suite's report of the methods that give points, with a line above it."""
+    exec(f"import numpy as np\n{RIGHT}\n{TRIES}", {})
+    head, *report = capsys.readouterr().out.splitlines()
+    said = "What npgkit's suite says of TRPO, method by method. A convention counts as wrong here."
+    assert head == said
+    assert "1 ok, 0 wrong, 2 not offered" in report[0]
+
+
+def test_the_try_cell_says_that_npgkit_is_not_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one sentence, with how to get it, and no traceback."""
+    monkeypatch.setitem(sys.modules, "npgkit", None)
+    exec(f"import numpy as np\n{RIGHT}\n{TRIES}", {})
+    said = capsys.readouterr().out
+    assert "npgkit is not installed here: run `pip install .`" in said and said.count("\n") == 1

@@ -10,15 +10,21 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from course import grades, sandbox
+from course.asking import Asking, Student
 from course.grading import Result
+from course.problem import Mark
+from course.sets.set6_write_trpo.cartpole import LEVELS, PROBLEM, Training
+from course.student import Process
 from course.submissions import collect
+from course.trusted import Trusted
 from tests.course.support import SALT, SET, bytes_of, cell, handed
 
 WHOLE, HALF = 5.0, (0.0, 5.0)
@@ -333,3 +339,83 @@ def test_feedback_of_all_is_there(place: Path, results: dict[str, Result]) -> No
         page = (place / "grades" / "feedback" / f"{student}.html").read_text()
         assert f"{result['points']:g} of {result['of']:g} points" in page
         assert (place / "grades" / "feedback" / f"{student}.md").is_file()
+
+
+# What tries to have the points of a training without one, in the grader's own environment.
+HAND = "np.array([[0, 0.9], [0, 4.5], [0, 9.0], [0, 9.0]])"
+LAYERS = f'{{"layers": [({HAND}, np.zeros(2))], "returns": [500.0]}}'
+RAW = """
+import json, os
+def write(line):
+    for fd in range(3, 64):
+        try:
+            os.write(fd, (line if isinstance(line, str) else json.dumps(line)).encode() + b"\\n")
+        except OSError:
+            pass
+"""
+FORGED_LAYERS = {
+    "value": {"dict": {"layers": {"list": [{"list": [
+        {"array": [0, 0.9, 0, 4.5, 0, 9, 0, 9], "shape": [4, 2], "kind": "f"},
+        {"array": [0, 0], "shape": [2], "kind": "f"},
+    ]}]}}}
+}  # fmt: skip
+TRAININGS = {
+    "by-hand": (f"return {LAYERS}", "steps in the mean"),
+    "by-hand-and-walks": (
+        f"env.reset()\n    while not env.step(0)[2]: pass\n    return {LAYERS}",
+        "steps in the mean",
+    ),
+    "more-steps": (
+        "while True:\n        env.reset()\n        while not env.step(0)[2]: pass",
+        "stopped with RuntimeError: all 300 steps are used (line ",
+    ),
+    "more-steps-caught": (
+        "env.reset()\n    for _ in range(400):\n        try:\n"
+        "            if env.step(0)[2]: env.reset()\n        except RuntimeError: pass\n"
+        f"    return {LAYERS}", "after 300 steps of training",
+    ),
+    "garbage": (
+        "env.reset()\n    write('garbage')\n    env.step(0)", "what came back is no answer",
+    ),
+    "forged-answer": (
+        f"env.reset()\n    write({FORGED_LAYERS!r})\n    while True: pass", "steps in the mean",
+    ),
+    "forged-reply": (
+        "env.reset()\n    write({'value': [0, 1.0, False, True, {}]})\n    env.step(0)",
+        "what came back is no answer",
+    ),
+    "not-offered": ("env.balanced([], 1)", "this object has no 'balanced': it has reset, step"),
+    "not-offered-but-asked": ("env.reset.func('balanced', [], 1)", "there is no 'balanced'"),
+    "action-2": ("env.reset()\n    env.step(2)", "an action is the number 0 or 1, not 2"),
+    "action-nan": ("env.reset()\n    env.step(np.nan)", "an action is the number 0 or 1, not nan"),
+    "action-object": ("env.reset()\n    env.step(env)", "an action is the number 0 or 1, not a"),
+    "resets-for-ever": ("while True: env.reset()", "no answer came within 2 seconds"),
+    "changes-json": (
+        "json.dumps = lambda x: '{\"value\": {\"list\": []}}'\n    env.reset()", "returns no dict",
+    ),
+    "strange-layers": ("return {'layers': [(env, env)]}", "no list of pairs"),
+}  # fmt: skip
+
+
+def marks_of(student: Student, seed: int, **more: int) -> list[Mark]:
+    asking = Asking(student, lambda code: student, {}, np.random.default_rng(seed), dict)
+    return replace(Training(LEVELS), **more).grade(PROBLEM, asking)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_that_is_none_gains_nothing(name: str) -> None:
+    """A policy written down falls in the grader's coordinates; what is forged is no better."""
+    code, sentence = TRAININGS[name]
+    source = f"import numpy as np\n{RAW}\ndef train(env, seed, n_steps):\n    {code}"
+    with Process([("answer", source)], 2.0) as process:
+        marks = marks_of(process, 4, n_steps=300, episodes=10)
+    assert [mark.points for mark in marks] == [0.0, 0.0], marks
+    assert sentence in marks[0].sentence
+
+
+def test_a_policy_that_was_lucky_is_flagged() -> None:
+    """Written down it balances for some matrices; its points come with a word for the teacher."""
+    student = Trusted(PROBLEM, {}, f"def train(env, seed, n_steps):\n    return {LAYERS}")
+    marks = [marks_of(student, seed, episodes=5)[0] for seed in range(40)]
+    flags = [mark.flag for mark in marks if mark.points]
+    assert flags and all("only 0 of 60,000 steps were used" in flag for flag in flags)

@@ -184,16 +184,23 @@ class TRPO:
         raise NotImplementedError
 '''
 
+POINTS = {
+    "logp": 2, "surrogate": 2, "gradient": 4, "kl": 3, "fisher_product": 4,
+    "conjugate_gradient": 3, "step": 5, "gae": 3,
+}  # fmt: skip
+
 STATEMENT = r"""
 Write TRPO: a class whose methods work for every policy of this book. You may not import npgkit, nor
 a library that differentiates; NumPy is enough. The methods of the class below are asked one by one,
 so write one, try it, and go on.
 
-A `case` has arrays: `theta` (all parameters, flat), `obs`, `act`, `adv`, `logp` (under the policy
-that drew the actions) and `weights` (of the rows; their sum is 1), and the numbers of a step:
-`epsilon`, `damping`, `cg_iterations`, `backtrack`, `max_backtracks`. Its policy is
+**What comes in.** A `case` has arrays: `theta` (all parameters, flat), `obs`, `act`, `adv`, `logp`
+(under the policy that drew the actions) and `weights` (of the rows; their sum is 1), and a step's
+numbers: `epsilon`, `damping`, `cg_iterations`, `backtrack`, `max_backtracks`. Its policy is
 `case.policy.kind`, `case.policy.layers` (a list of (W, b), with h W + b in each layer and tanh
-between two) and `case.policy.log_std` (None, or one number for each action dimension).
+between two) and `case.policy.log_std` (None, or one number for each action dimension). The outputs
+of the last layer are the logits of a softmax over the actions, or the means of a Gaussian whose
+action dimensions are independent, with the standard deviations `exp(log_std)` in every state.
 
 | `kind` | `theta` holds | `obs`, `act` |
 |---|---|---|
@@ -206,12 +213,60 @@ between two) and `case.policy.log_std` (None, or one number for each action dime
 Each W is stored row by row. Whatever a method needs it takes from the `theta` that it is asked
 about, not from `layers`: those are the values at `case.theta`, and of use for their shapes.
 
-The step is that of chapter 9: $x$ from so many conjugate gradients on $F + \lambda I$, the length
-from the curvature $x^\top F x$ *without* damping, then the full step and at most `max_backtracks`
-shorter ones. It returns `case.theta` where every trial is refused, where there is no gradient and
-where there is no curvature. `gae` gets arrays (T, E); `next_values` is of the observation that a
-step led to, before any reset.
-"""
+**What goes out.** With $w_i$ for the `weights`, $\hat A_i$ for `adv` as they are (not normalised),
+$\theta$ for `case.theta` and $\theta'$ for `theta_new`, over all rows:
+
+- `logp`: $\log \pi_\theta(a_i | s_i)$ of each row, a density where actions are numbers. The actions
+  are taken as they are (not clipped).
+- `surrogate`: $L(\theta') = \sum_i w_i\, e^{\log \pi_{\theta'}(a_i|s_i) - \ell_i}\, \hat A_i$.
+  The ratio is to the policy that drew the actions: $\ell_i$ is `case.logp`.
+- `gradient`: $g = \sum_i w_i \hat A_i\, \nabla_\theta \log \pi_\theta(a_i|s_i)$, which is
+  $\nabla L(\theta)$ where $\theta$ has drawn the actions.
+- `kl`: $\overline{\mathrm{KL}}(\theta') = \sum_i w_i\, \mathrm{KL}\big(\pi_{\theta'}(\cdot|s_i)
+  \,\Vert\, \pi_\theta(\cdot|s_i)\big)$, new over old, in nats, of the whole distributions (not
+  estimated from the actions taken); of a Gaussian summed over the action dimensions.
+- `fisher_product`: $F v$ with $F = \sum_i w_i\, \mathbb E_{a \sim \pi_\theta(\cdot|s_i)} \big[ \psi
+  \psi^\top \big]$, $\psi = \nabla_\theta \log \pi_\theta(a|s_i)$, the mean over all actions of the
+  policy, without damping. It is the Hessian of $\overline{\mathrm{KL}}$ at $\theta' = \theta$.
+- `conjugate_gradient`: $x$ after `iterations` steps for $A x = b$ from $x = 0$ (chapter 8). It ends
+  earlier where next to nothing is left of the residual, and where $p^\top A p$ is not positive.
+- `step`: the step of chapter 9. $x$ is what `cg_iterations` conjugate gradients make of
+  $(F + \text{damping}\, I)\, x = g$. The full step is $\alpha x$, its length from the curvature
+  *without* damping:
+
+  $$
+  \alpha = \sqrt{\frac{2 \epsilon}{x^\top F x}} .
+  $$
+
+  The new parameters are $\theta_{\text{new}} = \theta + \beta^j \alpha x$, with `backtrack` for
+  $\beta$ and the least $j$ from 0 to `max_backtracks` for which
+
+  $$
+  \overline{\mathrm{KL}}(\theta_{\text{new}}) \le \epsilon
+  \quad\text{and}\quad
+  L(\theta_{\text{new}}) > L(\theta) .
+  $$
+
+  They are `case.theta` where no $j$ will do, where there is no gradient and where there is no
+  curvature.
+- `gae`: the advantages of chapter 10, from arrays (T, E) of T steps in E environments. With $r_t$
+  for `rew`, $V_t$ for `values`, $V'_t$ for `next_values` (of the observation that the step led to,
+  before any reset), and $\lambda$ for `lam`, which has nothing to do with the damping,
+
+  $$
+  \delta_t = r_t + \gamma V'_t - V_t , \qquad \hat A_t = \delta_t + \gamma \lambda \hat A_{t+1} ,
+  $$
+
+  but $V'_t$ counts as 0 in a step that is `terminated`, and $\hat A_{t+1}$ as 0 in one that is
+  `terminated` or `truncated`, and in the last of the T. A step can be both.
+
+**What gives points:** POINTS. A method has them if npgkit's suite, which asks about all kinds of
+policies, finds nothing wrong with it; one that declines some kinds has none. Some choices the suite
+calls *conventions*: another KL, a damped curvature, normalised advantages. This statement has
+settled them, so here they are wrong, and cost the points of each method that they show in. Left
+open is at which residual conjugate gradients end: if that is absolute, you are told so, and it
+costs nothing.
+""".replace("POINTS", ", ".join(f"`{method}` {points}" for method, points in POINTS.items()))
 
 ORDER = r"""
 An order that works: `conjugate_gradient` and `gae` (no policy is needed), `logp` and `surrogate`,
@@ -324,13 +379,7 @@ PROBLEM = Problem(
     starter=METHODS,
     solution=SOLUTION,
     checks=(
-        Conforms(
-            "TRPO",
-            {
-                "logp": 2, "surrogate": 2, "gradient": 4, "kl": 3, "fisher_product": 4,
-                "conjugate_gradient": 3, "step": 5, "gae": 3,
-            },
-        ),
+        Conforms("TRPO", POINTS, allowed=("absolute tolerance",)),
     ),
     mistakes=MISTAKES,
     seconds=10,
