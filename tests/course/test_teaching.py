@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from course import sets
-from tools.site.instructor import LABEL, sources
+from tools.site.instructor import ANSWER, LABEL, sources
 from tools.toc import ROOT
 
 COURSE = ROOT / "course"
@@ -23,6 +23,7 @@ EXAMS = sorted((COURSE / "instructor" / "exam").glob("*.md"))
 PLANS = sorted((COURSE / "plans").glob("*.md"))
 RUN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.M | re.S)
 QUESTION = re.compile(r"^\*\*(\d+)\. \((\d+) points\)\*\*(.*?)(?=^\*\*\d+\. |\Z)", re.M | re.S)
+NAMED = re.compile(r"\b(?:fig|thm|prop|lem|cor|def|ex|eq)-\w[\w-]*|\b[Cc]hapters?\b|\bthe book\b")
 PROBLEM = re.compile(r"`(set\d+|short)/(\w+)`")
 NAMES = [path.stem for path in CHAPTERS]
 
@@ -132,6 +133,14 @@ def test_an_exam_s_points_are_those_of_its_answers(path: Path) -> None:
         if more := re.search(r"\[(\d) each, (\d) for a reason\]", answer):
             given = 3 * int(more[1]) + int(more[2])
         assert given == int(points)
+
+
+@pytest.mark.parametrize("path", EXAMS, ids=lambda path: path.stem)
+def test_what_the_class_sees_names_no_label(path: Path) -> None:
+    """A sheet for a room without the book names no label of it, and no chapter."""
+    seen = ANSWER.sub("", path.read_text("utf-8"))
+    assert seen.count("points)**") >= 3
+    assert NAMED.findall(seen) == []
 
 
 def test_every_exercise_has_an_outcome() -> None:
