@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -38,6 +38,58 @@ def radii(numbers: Numbers, rng: np.random.Generator) -> list[tuple[float]]:
     """Draw radii."""
     return [(float(x),) for x in rng.uniform(0.01, 0.6, 4).round(3)]
 
+
+SOLUTION = """
+# On paper. KL(1/2 || x) = -log(2 x) / 2 - log(2 (1 - x)) / 2 = -log(4 x (1 - x)) / 2. Set it to
+# eps: x (1 - x) = e^(-2 eps) / 4, a quadratic equation, of which the root above one half is (1
+# + sqrt(1 - e^(-2 eps))) / 2. It stays below 1 for every eps. new||old tends to log(1/p) as p'
+# goes to 1, so that certainty is allowed as soon as eps is that much.
+#
+# Text. For p = .001 and eps = .01: new||old rises to .00816, old||new to .0135, the quadratic
+# estimate to .00547. For small p and p', KL(p'||p) is about p' log(p'/p) - (p' - p) and
+# KL(p||p') about (p' - p) - p log(p'/p): old||new charges hardly more than the rise itself,
+# new||old the rise times a logarithm. The quadratic estimate is too low for both: its curvature
+# 1 / (p (1 - p)) is that at the old p, and it falls as p' grows towards one half.
+
+def kl(x, y):
+    return x * np.log(x / y) + (1 - x) * np.log((1 - x) / (1 - y))
+
+
+def largest(p, allowed):
+    low, high = p, 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if allowed(middle) else (low, middle)
+    return low
+
+
+def rise(p, eps):
+    if eps >= np.log(1 / p):
+        return 1.0
+    return largest(p, lambda new: kl(new, p) <= eps)
+
+
+def rise_back(p, eps):
+    return largest(p, lambda new: kl(p, new) <= eps)
+
+
+def from_half(eps):
+    return (1 + np.sqrt(1 - np.exp(-2 * eps))) / 2
+
+
+edge = np.log(1 / p_old)
+leap = rise_back(p_old, radius) - rise(p_old, radius)
+"""
+
+# A wrong `leap` does not tell which function is wrong, so the mistakes do not set it.
+FUNCTIONS = SOLUTION.partition("edge = ")[0]
+RISE = """    if eps >= np.log(1 / p):
+        return 1.0
+    return largest(p, lambda new: kl(new, p) <= eps)"""
+RISE_BACK = "return largest(p, lambda new: kl(p, new) <= eps)"
+FROM_HALF = "return (1 + np.sqrt(1 - np.exp(-2 * eps))) / 2"
 
 PROBLEM = Problem(
     title="A coin with a bound on its KL",
@@ -86,49 +138,7 @@ def from_half(eps):
 edge = ...
 leap = ...
 ''',
-    solution="""
-# On paper. KL(1/2 || x) = -log(2 x) / 2 - log(2 (1 - x)) / 2 = -log(4 x (1 - x)) / 2. Set it to
-# eps: x (1 - x) = e^(-2 eps) / 4, a quadratic equation, of which the root above one half is (1
-# + sqrt(1 - e^(-2 eps))) / 2. It stays below 1 for every eps. new||old tends to log(1/p) as p'
-# goes to 1, so that certainty is allowed as soon as eps is that much.
-#
-# Text. For p = .001 and eps = .01: new||old rises to .00816, old||new to .0135, the quadratic
-# estimate to .00547. For small p and p', KL(p'||p) is about p' log(p'/p) - (p' - p) and
-# KL(p||p') about (p' - p) - p log(p'/p): old||new charges hardly more than the rise itself,
-# new||old the rise times a logarithm. The quadratic estimate is too low for both: its curvature
-# 1 / (p (1 - p)) is that at the old p, and it falls as p' grows towards one half.
-
-def kl(x, y):
-    return x * np.log(x / y) + (1 - x) * np.log((1 - x) / (1 - y))
-
-
-def largest(p, allowed):
-    low, high = p, 1.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if allowed(middle) else (low, middle)
-    return low
-
-
-def rise(p, eps):
-    if eps >= np.log(1 / p):
-        return 1.0
-    return largest(p, lambda new: kl(new, p) <= eps)
-
-
-def rise_back(p, eps):
-    return largest(p, lambda new: kl(p, new) <= eps)
-
-
-def from_half(eps):
-    return (1 + np.sqrt(1 - np.exp(-2 * eps))) / 2
-
-
-edge = np.log(1 / p_old)
-leap = rise_back(p_old, radius) - rise(p_old, radius)
-""",
+    solution=SOLUTION,
     checks=(
         Function("rise", 2, inside, title="rise, within the edge", hidden=False),
         Function("rise", 1, beyond, title="rise, beyond the edge"),
@@ -140,58 +150,21 @@ leap = rise_back(p_old, radius) - rise(p_old, radius)
     mistakes=(
         Mistake(
             "This is the other direction of the KL: new||old begins with p' log(p'/p).",
-            """
-def largest(p, allowed):
-    low, high = p, 1.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if allowed(middle) else (low, middle)
-    return low
-
-def kl(x, y):
-    return x * np.log(x / y) + (1 - x) * np.log((1 - x) / (1 - y))
-
-def rise(p, eps):
-    return largest(p, lambda new: kl(p, new) <= eps)
-""",
+            changed(FUNCTIONS, (RISE, f"    {RISE_BACK}")),
         ),
         Mistake(
             "This is the other direction of the KL: old||new begins with p log(p/p').",
-            """
-def largest(p, allowed):
-    low, high = p, 1.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if allowed(middle) else (low, middle)
-    return low
-
-def kl(x, y):
-    return x * np.log(x / y) + (1 - x) * np.log((1 - x) / (1 - y))
-
-def rise_back(p, eps):
-    if eps >= np.log(1 / p):
-        return 1.0
-    return largest(p, lambda new: kl(new, p) <= eps)
-
-def from_half(eps):
-    return rise_back(0.5, eps)
-""",
+            changed(FUNCTIONS, (RISE_BACK, "return rise(p, eps)"),
+                    (FROM_HALF, "return rise(0.5, eps)")),
         ),
         Mistake(
             "This is the quadratic estimate p + sqrt(2 eps p (1 - p)): the KL itself is wanted.",
-            """
-def rise(p, eps):
-    return min(1.0, p + np.sqrt(2 * eps * p * (1 - p)))
-
-rise_back = rise
-
-def from_half(eps):
-    return rise(0.5, eps)
-""",
+            changed(
+                FUNCTIONS,
+                (RISE, "    return min(1.0, p + np.sqrt(2 * eps * p * (1 - p)))"),
+                (RISE_BACK, "return rise(p, eps)"),
+                (FROM_HALF, "return rise(0.5, eps)"),
+            ),
         ),
         Mistake(
             "That is the radius at which the second action would become certain, log 1/(1 - p).",
@@ -200,14 +173,7 @@ def from_half(eps):
         Mistake(
             "Half of the KL is forgotten: the second action's probability changes, too, and its "
             "term is negative.",
-            """
-def rise(p, eps):
-    low, high = p, 1.0
-    for _ in range(80):
-        new = (low + high) / 2
-        low, high = (new, high) if new * np.log(new / p) <= eps else (low, new)
-    return low
-""",
+            changed(FUNCTIONS, ("kl(new, p) <= eps", "new * np.log(new / p) <= eps")),
         ),
     ),
     variant=variant,
@@ -216,4 +182,4 @@ def rise(p, eps):
         (2, "which direction lets a rare action rise further, with numbers and a reason"),
         (1, "whether the quadratic estimate is too high or too low, and why"),
     ),
-)
+)  # fmt: skip

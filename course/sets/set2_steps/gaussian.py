@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from course.checks import Function, Value
-from course.problem import Mistake, Numbers, Problem
+from course.problem import Mistake, Numbers, Problem, changed
 
 
 def variant(rng: random.Random) -> Numbers:
@@ -24,6 +24,53 @@ def draw(numbers: Numbers, rng: np.random.Generator) -> list[tuple[float, float,
         for sign, eps in ((1, 0.1), (-1, 0.1), (1, 0.5), (-1, 1.0), (1, 0.001))
     ]
 
+
+SOLUTION = """
+# On paper. Ada: a = mu m and b = mu (s - 1/s), so m = a / mu and s is the positive root of s^2
+# - (b / mu) s - 1 = 0; there is one for every mu > 0. Ben: dD/dl = s^2 - 1, so b = mu (s^2 - 1)
+# and s = sqrt(1 + b / mu), which for b < 0 wants mu > -b. D is strictly convex in (m, s) and in
+# (m, l), and grows without bound, so that each problem has exactly one solution, on the
+# boundary. Along either curve D falls from infinity to 0 as mu grows.
+#
+# Text. With a = b = 1 the distance is .0289, .00306, .000312, .0000313, ... for eps = .1, .01,
+# .001, .0001, and the length .408, .129, .0408, .0129: powers 1 and 1/2. That is invariance to
+# first order under nonlinear maps, of chapter 3; under an affine map the two would agree. The
+# table is of one step, from one policy. A run of n steps of a given total length has about 1 /
+# sqrt(eps) steps, so that differences of order eps each add up to order sqrt(eps), if they add
+# up. No return was measured: the table cannot say who learns faster, and at the radii that are
+# used, .01 and more, the steps differ by some per cent.
+
+def meet(point, eps, least):
+    # D(point(mu)) falls from infinity to 0 as mu grows from least
+    low, high = -40.0, 40.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        m, s = point(least + np.exp(middle))
+        if -np.log(s) + (s * s + m * m - 1) / 2 > eps:
+            low = middle
+        else:
+            high = middle
+    return np.array([m, s])
+
+
+def ada(a, b, eps):
+    # a = mu m,  b = mu (s - 1/s)
+    return meet(lambda mu: (a / mu, (b / mu + np.hypot(b / mu, 2)) / 2), eps, 0.0)
+
+
+def ben(a, b, eps):
+    # a = mu m,  b = mu (s^2 - 1): for b < 0 only mu > -b will do
+    return meet(lambda mu: (a / mu, np.sqrt(1 + b / mu)), eps, max(0.0, -b))
+
+
+apart = ben(slope_m, slope_s, bound)[1] - ada(slope_m, slope_s, bound)[1]
+"""
+
+# A wrong `apart` does not tell whose step is wrong, so most mistakes do not set it.
+FUNCTIONS = SOLUTION.partition("apart = ")[0]
+ADA = "return meet(lambda mu: (a / mu, (b / mu + np.hypot(b / mu, 2)) / 2), eps, 0.0)"
+BEN = "return meet(lambda mu: (a / mu, np.sqrt(1 + b / mu)), eps, max(0.0, -b))"
+LENGTH = "alpha = np.sqrt(2 * eps / (a * a + b * b / 2))"
 
 PROBLEM = Problem(
     title="A Gaussian, by its deviation or by the logarithm of it",
@@ -67,46 +114,7 @@ def ben(a, b, eps):
 
 apart = ...
 ''',
-    solution="""
-# On paper. Ada: a = mu m and b = mu (s - 1/s), so m = a / mu and s is the positive root of s^2
-# - (b / mu) s - 1 = 0; there is one for every mu > 0. Ben: dD/dl = s^2 - 1, so b = mu (s^2 - 1)
-# and s = sqrt(1 + b / mu), which for b < 0 wants mu > -b. D is strictly convex in (m, s) and in
-# (m, l), and grows without bound, so that each problem has exactly one solution, on the
-# boundary. Along either curve D falls from infinity to 0 as mu grows.
-#
-# Text. With a = b = 1 the distance is .0289, .00306, .000312, .0000313, ... for eps = .1, .01,
-# .001, .0001, and the length .408, .129, .0408, .0129: powers 1 and 1/2. That is invariance to
-# first order under nonlinear maps, of chapter 3; under an affine map the two would agree. The
-# table is of one step, from one policy. A run of n steps of a given total length has about 1 /
-# sqrt(eps) steps, so that differences of order eps each add up to order sqrt(eps), if they add
-# up. No return was measured: the table cannot say who learns faster, and at the radii that are
-# used, .01 and more, the steps differ by some per cent.
-
-def meet(point, eps, least):
-    # D(point(mu)) falls from infinity to 0 as mu grows from least
-    low, high = -40.0, 40.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        m, s = point(least + np.exp(middle))
-        if -np.log(s) + (s * s + m * m - 1) / 2 > eps:
-            low = middle
-        else:
-            high = middle
-    return np.array([m, s])
-
-
-def ada(a, b, eps):
-    # a = mu m,  b = mu (s - 1/s)
-    return meet(lambda mu: (a / mu, (b / mu + np.hypot(b / mu, 2)) / 2), eps, 0.0)
-
-
-def ben(a, b, eps):
-    # a = mu m,  b = mu (s^2 - 1): for b < 0 only mu > -b will do
-    return meet(lambda mu: (a / mu, np.sqrt(1 + b / mu)), eps, max(0.0, -b))
-
-
-apart = ben(slope_m, slope_s, bound)[1] - ada(slope_m, slope_s, bound)[1]
-""",
+    solution=SOLUTION,
     checks=(
         Function("ada", 3, draw, hidden=False),
         Function("ben", 3, draw, hidden=False),
@@ -116,64 +124,24 @@ apart = ben(slope_m, slope_s, bound)[1] - ada(slope_m, slope_s, bound)[1]
         Mistake(
             "This is the step of the quadratic model, where D is m^2/2 + (s - 1)^2: the bound is "
             "on the KL itself.",
-            """
-def ada(a, b, eps):
-    alpha = np.sqrt(2 * eps / (a * a + b * b / 2))
-    return np.array([alpha * a, 1 + alpha * b / 2])
-
-def ben(a, b, eps):
-    alpha = np.sqrt(2 * eps / (a * a + b * b / 2))
-    return np.array([alpha * a, np.exp(alpha * b / 2)])
-
-apart = ben(slope_m, slope_s, bound)[1] - ada(slope_m, slope_s, bound)[1]
-""",
+            changed(
+                SOLUTION,
+                (ADA, f"{LENGTH}\n    return np.array([alpha * a, 1 + alpha * b / 2])"),
+                (BEN, f"{LENGTH}\n    return np.array([alpha * a, np.exp(alpha * b / 2)])"),
+            ),
         ),
         Mistake(
             "This is Ada's step. Ben's line is straight in log s, and dD/dl = s^2 - 1.",
-            """
-def ben(a, b, eps):
-    low, high = -40.0, 40.0
-    for _ in range(100):
-        mu = np.exp((low + high) / 2)
-        m, s = a / mu, (b / mu + np.hypot(b / mu, 2)) / 2
-        if -np.log(s) + (s * s + m * m - 1) / 2 > eps:
-            low = np.log(mu)
-        else:
-            high = np.log(mu)
-    return np.array([m, s])
-""",
+            changed(FUNCTIONS, (BEN, "return ada(a, b, eps)")),
         ),
         Mistake(
             "This is Ben's step. Ada's line is straight in s, and dD/ds = s - 1/s.",
-            """
-def ada(a, b, eps):
-    least, low, high = max(0.0, -b), -40.0, 40.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        mu = least + np.exp(middle)
-        m, s = a / mu, np.sqrt(1 + b / mu)
-        if -np.log(s) + (s * s + m * m - 1) / 2 > eps:
-            low = middle
-        else:
-            high = middle
-    return np.array([m, s])
-""",
+            changed(FUNCTIONS, (ADA, "return ben(a, b, eps)")),
         ),
         Mistake(
             "Ben's function returns l = log s here: s is asked for.",
-            """
-def ben(a, b, eps):
-    least, low, high = max(0.0, -b), -40.0, 40.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        mu = least + np.exp(middle)
-        m, s = a / mu, np.sqrt(1 + b / mu)
-        if -np.log(s) + (s * s + m * m - 1) / 2 > eps:
-            low = middle
-        else:
-            high = middle
-    return np.array([m, np.log(s)])
-""",
+            changed(FUNCTIONS, (BEN, BEN.replace("return", "m, s =")
+                                + "\n    return np.array([m, np.log(s)])")),
         ),
     ),
     variant=variant,
@@ -183,4 +151,4 @@ def ben(a, b, eps):
         (1, "the theorem of chapter 3, and for which maps it would promise more"),
         (2, "the judgement: what one step says of training, and what it does not"),
     ),
-)
+)  # fmt: skip
