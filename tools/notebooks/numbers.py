@@ -61,6 +61,8 @@ NAMES = re.compile(
     r"|version|python|numpy|scipy|matplotlib|gymnasium|CC\s+BY)\s*\(?\d+(?:\.\d+)+\)?",
     re.IGNORECASE,
 )
+CHAPTERS = re.compile(r"\bchapters?\s+\d+(?:(?:,|,? and| to)\s+\d+)*", re.IGNORECASE)
+FEWEST = 10  # of whole numbers; smaller ones count what the sentence is about
 # Figures of speech, not measurements.
 ROUND_PERCENTAGES = (Decimal("0.5"), Decimal(1))
 
@@ -105,9 +107,7 @@ class Printed:
 
 def written_numbers(markdown: str) -> list[Written]:
     """The checkable numbers in a MyST Markdown text, in order."""
-    text = NAMES.sub(" ", reading_text(markdown))
-    for pattern, replacement in TEX:
-        text = pattern.sub(replacement, text)
+    text = _as_read(reading_text(markdown))
     found: list[tuple[int, Written]] = []
     taken: list[tuple[int, int]] = []
     for match in NUMBER.finditer(text):
@@ -126,6 +126,17 @@ def written_numbers(markdown: str) -> list[Written]:
             value = Decimal(10) ** int(match["power"].replace("−", "-").replace(" ", ""))
             found.append((match.start(), Written(match[0], value, Decimal(0))))
     return [number for _, number in sorted(found, key=lambda pair: pair[0])]
+
+
+def whole_numbers(markdown: str) -> list[Written]:
+    """The whole numbers from ten on in a MyST Markdown text, in order, but for chapters'."""
+    text = _as_read(CHAPTERS.sub(" ", reading_text(markdown)))
+    found = [
+        _written(match["digits"], match["digits"], 0, False)
+        for match in NUMBER.finditer(text)
+        if match[0].strip() == match["digits"] and not text[match.end() :].lstrip().startswith("^")
+    ]
+    return [number for number in found if number.unit == 1 and number.value >= FEWEST]
 
 
 def printed_numbers(text: str) -> Iterator[Printed]:
@@ -190,9 +201,36 @@ def unbacked(notebook: Notebook, name: str) -> list[Finding]:
     return findings
 
 
+def unsaid(text: str, notebook: Notebook) -> list[str]:
+    """The numbers of a text about a notebook, such as its slides, that the notebook does not tell.
+
+    It tells those of its prose, each of which is backed, and of its outputs. Whole numbers are
+    looked at from ten on.
+    """
+    told: set[Printed] = set()
+    for cell in notebook["cells"]:
+        told.update(Printed(n.value, n.unit) for n in _all_numbers(spoken(cell)))
+        if cell["cell_type"] == "code":
+            for output in _computed_texts(cell):
+                told.update(printed_numbers(output))
+    return [n.text for n in _all_numbers(text) if not any(value.backs(n) for value in told)]
+
+
 def check_path(path: Path) -> list[Finding]:
     """`unbacked` for the notebook file at `path`."""
     return unbacked(read_notebook(path), str(path))
+
+
+def _all_numbers(markdown: str) -> list[Written]:
+    return [*written_numbers(markdown), *whole_numbers(markdown)]
+
+
+def _as_read(text: str) -> str:
+    """A text with its formulas' numbers as one reads them."""
+    text = NAMES.sub(" ", text)
+    for pattern, replacement in TEX:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _written(text: str, digits: str, shift: int, percent: bool) -> Written:
