@@ -8,6 +8,7 @@ import pytest
 
 from tests.site.browser import AXE, Visit, settle, unavailable, unfold
 from tests.site.pages import MADE, PAGES, PHONE, View, views
+from tests.site.test_print import contrast
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -16,6 +17,7 @@ BOTH_THEMES = views(LOOKED_AT, "light") + views(LOOKED_AT, "dark", PHONE)
 NARROWEST = 320  # pixels: 1280 at a zoom of 400 %, what WCAG 1.4.10 asks of a page
 CHAPTER = "book/05_natural_gradient.html"
 FILM = "book/12_in_practice.html"
+ZOO = "book/14_the_bug_zoo.html"
 
 
 @pytest.mark.parametrize("seen", BOTH_THEMES, ids=str, indirect=True)
@@ -107,3 +109,30 @@ def test_what_scrolls_fades_out_at_its_edge(visit: Any, name: str, formula: str)
           return e.getBoundingClientRect().right
             - e.querySelector('math').getBoundingClientRect().right }"""
         assert wide.first.evaluate(end) >= 24
+
+
+# The lines of all changes that are shown: sign, kind, edge, and the luminances of what is seen.
+CHANGED = """() => {
+  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => (v /= 255) <= .03928
+    ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126*r + .7152*g + .0722*b };
+  return Array.from(document.querySelectorAll("article .highlight-diff :is(.gd, .gi)"), e => {
+    const look = getComputedStyle(e), around = getComputedStyle(e.closest("pre"));
+    return {sign: e.textContent[0], kind: e.className, style: look.borderLeftStyle,
+            text: light(look.color), edge: light(look.borderLeftColor),
+            ground: light(look.backgroundColor), around: light(around.backgroundColor)} });
+}"""
+
+
+@pytest.mark.parametrize(
+    "seen", views([ZOO], "light") + views([ZOO], "dark", PHONE), ids=str, indirect=True
+)
+def test_a_change_is_told_by_more_than_colour(seen: Visit) -> None:
+    """A line that goes and one that comes differ in sign and edge, and both stand out."""
+    lines = seen.page.evaluate(CHANGED)
+    assert len(lines) > 24
+    assert {(line["sign"], line["kind"]) for line in lines} == {("-", "gd"), ("+", "gi")}
+    assert len({(line["kind"], line["style"]) for line in lines}) == 2
+    assert len({line["style"] for line in lines}) == 2
+    for line in lines:
+        assert contrast(line["text"], line["ground"]) >= 4.5
+        assert min(contrast(line["edge"], line[name]) for name in ("ground", "around")) >= 3

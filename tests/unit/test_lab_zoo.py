@@ -137,11 +137,12 @@ def test_a_run_is_repeated_from_its_seed():
 
 
 def test_curves_of_seeds_are_all_drawn():
-    """A thin line for each seed and a thick one, for both programs, in each panel."""
+    """A thin line for each seed of a row's program, and both means with their rims."""
     ten, three = np.ones((10, 8)), np.zeros((3, 8))
     fig = zoo_curves.against({"a": (ten, three), "b": (ten, ten)}, 64)
-    assert [len(ax.get_lines()) for ax in fig.axes] == [15, 22]
-    assert [len(ax.get_lines()) for ax in zoo_curves.unnamed([ten] * 4, 64).axes] == [11] * 4
+    assert [len(ax.get_lines()) for ax in fig.axes] == [14, 14, 7, 14]
+    assert all(ax.get_ylim() == fig.axes[k % 2].get_ylim() for k, ax in enumerate(fig.axes))
+    assert [len(ax.get_lines()) for ax in zoo_curves.unnamed([ten] * 4, 64).axes] == [12] * 4
 
 
 def test_gaps_are_filled_where_called_and_crossed_where_the_same():

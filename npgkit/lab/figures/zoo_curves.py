@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from npgkit.lab import plots
 
 RIGHT, WRONG = plots.QUIET, plots.COLOURS["trust_region"]
+PARTS = 20  # of a run
 
 
 def curves_of(data: Mapping[str, Any], world: str) -> list[np.ndarray]:
@@ -22,12 +23,28 @@ def curves_of(data: Mapping[str, Any], world: str) -> list[np.ndarray]:
     ]
 
 
-def seeds(ax: Axes, curves: np.ndarray, steps: int, colour: str, label: str | None) -> None:
-    """Plot a thin line for each seed and their mean; every other iteration, of `steps` rows."""
-    x = np.arange(1, curves.shape[1] + 1) * steps / 1000
-    for curve in curves:
-        ax.plot(x[::2], curve[::2], color=colour, linewidth=0.6, alpha=0.5)
-    ax.plot(x[::2], curves.mean(axis=0)[::2], color=colour, linewidth=2, label=label)
+def drawn(curves: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is drawn: thousands of rows, `steps` an iteration, and means of a twentieth each.
+
+    A return that jumps from one iteration to the next hides ten curves behind one another.
+    """
+    size = max(1, curves.shape[1] // PARTS)
+    parts = curves[:, : curves.shape[1] // size * size].reshape(len(curves), -1, size)
+    return np.arange(1, parts.shape[1] + 1) * size * steps / 1000, parts.mean(axis=2)
+
+
+def seeds(ax: Axes, curves: np.ndarray, steps: int, colour: str) -> None:
+    """Plot a thin line for each seed."""
+    x, parts = drawn(curves, steps)
+    for part in parts:
+        ax.plot(x, part, color=colour, linewidth=0.7, alpha=0.8)
+
+
+def mean(ax: Axes, curves: np.ndarray, steps: int, colour: str, label: str | None = None) -> None:
+    """Plot the seeds' mean, a thick line with a rim that sets it off from the thin ones."""
+    x, parts = drawn(curves, steps)
+    ax.plot(x, parts.mean(axis=0), color=plots.PAPER, linewidth=3)
+    ax.plot(x, parts.mean(axis=0), color=colour, linewidth=1.8, label=label)
 
 
 def unnamed(panels: Sequence[np.ndarray], steps: int) -> Figure:
@@ -36,7 +53,8 @@ def unnamed(panels: Sequence[np.ndarray], steps: int) -> Figure:
     axes = fig.subplots(1, len(panels), sharey=True)
     fig.subplots_adjust(left=0.1, right=0.99, bottom=0.23, top=0.87, wspace=0.1)
     for ax, curves, letter in zip(axes, panels, "ABCD", strict=True):
-        seeds(ax, curves, steps, WRONG, None)
+        seeds(ax, curves, steps, WRONG)
+        mean(ax, curves, steps, WRONG)
         ax.set_title(letter)
         ax.locator_params(axis="x", nbins=4)
     axes[0].set_ylabel("return")
@@ -45,15 +63,23 @@ def unnamed(panels: Sequence[np.ndarray], steps: int) -> Figure:
 
 
 def against(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], steps: int) -> Figure:
-    """Return a figure with a panel for each world: a wrong program's seeds over the right one's."""
-    fig, axes = plots.figure(6.4, 3.2, columns=len(pairs))
-    fig.subplots_adjust(top=0.83)
-    for ax, (world, (right, wrong)) in zip(axes, pairs.items(), strict=True):
-        seeds(ax, right, steps, RIGHT, "right")
-        seeds(ax, wrong, steps, WRONG, "exhibit")
-        ax.set(xlabel="environment steps, thousands", ylabel="return")
-        ax.set_ylim(0, 1.05 * right.max())  # the same for each frame of a slider
-        ax.set_title(world)
+    """Return a figure with a column for each world: a right program's seeds above a wrong one's.
+
+    The means of both are in both panels, on one scale.
+    """
+    fig = Figure(figsize=(6.4, 4.6))
+    axes = fig.subplots(2, len(pairs), sharex="col", sharey="col", squeeze=False)
+    fig.subplots_adjust(left=0.13, right=0.98, bottom=0.13, top=0.87, wspace=0.25, hspace=0.12)
+    for column, (world, (right, wrong)) in zip(axes.T, pairs.items(), strict=True):
+        for ax, own, colour in zip(column, (right, wrong), (RIGHT, WRONG), strict=True):
+            seeds(ax, own, steps, colour)
+            mean(ax, right, steps, RIGHT, "right")
+            mean(ax, wrong, steps, WRONG, "exhibit")
+        column[0].set(ylim=(0, 1.05 * right.max()), title=world)  # the same for all frames
+    for ax, name in zip(axes[:, 0], ("right", "exhibit"), strict=True):
+        ax.set_ylabel(f"return, {name}")
+    size = axes[0, 0].yaxis.label.get_size()
+    fig.supxlabel("environment steps, thousands", fontsize=size, y=0.02)
     plots.legend(fig)
     return fig
 
