@@ -147,7 +147,7 @@ def whole_class(name: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", nargs="+", default=["set2", "set6"], metavar="SET", dest="names")
+    parser.add_argument("--set", nargs="+", default=["set2", "set7"], metavar="SET", dest="names")
     chosen = parser.parse_args()
     sections = [whole_class(name) for name in chosen.names]
     text = "\n".join([

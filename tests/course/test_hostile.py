@@ -21,7 +21,7 @@ from course import grades, sandbox
 from course.asking import Asking, Student
 from course.grading import Result
 from course.problem import Mark
-from course.sets.set6_write_trpo.cartpole import LEVELS, PROBLEM, Training
+from course.sets.set7_write_trpo.cartpole import LEVELS, PROBLEM, Training
 from course.student import Process
 from course.submissions import collect
 from course.trusted import Trusted

@@ -15,8 +15,8 @@ from course.child import Strange
 from course.exports import kit
 from course.grading import Task, grade
 from course.problem import Mark, changed
-from course.sets.set6_write_trpo import cartpole, trpo
-from course.sets.set6_write_trpo.pole import Pole, layers_of, smells
+from course.sets.set7_write_trpo import cartpole, trpo
+from course.sets.set7_write_trpo.pole import Pole, layers_of, smells
 from course.sets.short_write_trpo import trpo_given_network
 from course.trusted import Trusted
 from npgkit.conformance.faults import CONVENTIONS, FAULTS
@@ -255,7 +255,7 @@ def test_the_short_set_settles_the_same() -> None:
     assert trpo_given_network.PROBLEM.checks == trpo.PROBLEM.checks
 
 
-@pytest.mark.parametrize("name", ["set6", "short"])
+@pytest.mark.parametrize("name", ["set7", "short"])
 def test_every_mark_is_a_part(name: str) -> None:
     """What other graders are told of beforehand is what comes, in titles and points."""
     one = sets.load(name)

@@ -1,4 +1,4 @@
-"""Set 6 for a short course: the network's forward and backward passes are given, no pole."""
+"""Set 7 for a short course: the network's forward and backward passes are given, no pole."""
 
 TITLE = "Write TRPO, the short way"
 CHAPTERS = (8, 9, 10)

@@ -1,8 +1,8 @@
-"""The class of set 6, with what a network needs in the answer cell from the start."""
+"""The class of set 7, with what a network needs in the answer cell from the start."""
 
 from dataclasses import replace
 
-from course.sets.set6_write_trpo import trpo
+from course.sets.set7_write_trpo import trpo
 
 GIVEN = r"""
 The cell below begins with four functions for every kind of policy, which need no change: `parts`

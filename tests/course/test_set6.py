@@ -1,4 +1,4 @@
-"""The mathematics of set 7 by second routes: dice, and a program that is mended line by line."""
+"""The mathematics of set 6 by second routes: dice, and a program that is mended line by line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from course.problem import Problem
-from course.sets.set7_in_practice import curves, mend, ratios
+from course.sets.set6_in_practice import curves, mend, ratios
 from course.trusted import Trusted
 
 

@@ -12,7 +12,7 @@ from course.asking import Asking, Unanswered
 from course.checks import Function
 from course.child import Code, Remote
 from course.problem import Mark, Mistake, Numbers, Problem, changed
-from course.sets.set6_write_trpo.pole import Pole, layers_of, smells
+from course.sets.set7_write_trpo.pole import Pole, layers_of, smells
 from npgkit.lab.exercises.check import Verdict
 
 N_STEPS, SECONDS, EPISODES = 60_000, 120, 50

@@ -1,4 +1,4 @@
-"""Set 7, to chapters 12 and 13: curves, the clip, and a program with three wrong lines."""
+"""Set 6, to chapters 12 and 13: curves, the clip, and a program with three wrong lines."""
 
 TITLE = "Other people's programs"
 CHAPTERS = (12, 13)
