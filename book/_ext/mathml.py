@@ -40,6 +40,8 @@ require("readline").createInterface({input: process.stdin}).on("line", line => {
 # What the two browser engines set otherwise than TeX does.
 _THIN = '<mspace width="0.1667em"></mspace>'
 _MENDED = [
+    # A small root's sign hangs low, and its bar lies on the letter: it needs the height of a line.
+    ("<msqrt>", '<msqrt><mspace height="0.75em" depth="0.2em"></mspace>'),
     # A dot that stands for an argument is no product.
     (r'(<mo form="prefix" stretchy="false")>⋅<', r'\1 lspace="0em" rspace="0em">⋅<'),
     # Firefox takes the tensor product for a large operator, and Temml's overline for a box.

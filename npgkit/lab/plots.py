@@ -120,9 +120,8 @@ def legend(fig: Figure, **kwargs: Any) -> None:
         handles, labels = ax.get_legend_handles_labels()
         for handle, label in zip(handles, labels, strict=True):
             entries.setdefault(label, handle)
-    if any(ax.get_title() for ax in fig.axes):  # room for it above the titles
-        top = 1.0 - 0.56 / fig.get_figheight()
-        fig.subplots_adjust(top=min(top, fig.subplotpars.top))
+    room = 0.56 if any(ax.get_title() for ax in fig.axes) else 0.36  # inches, for one row
+    fig.subplots_adjust(top=min(1.0 - room / fig.get_figheight(), fig.subplotpars.top))
     options: dict[str, Any] = {"loc": "upper center", "ncols": len(entries), "columnspacing": 1.4}
     fig.legend(list(entries.values()), list(entries), **{**options, **kwargs})
 

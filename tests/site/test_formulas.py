@@ -49,6 +49,22 @@ def test_no_root_leaves_a_gap_after_it(seen: Visit) -> None:
     assert seen.page.evaluate(GAPS) == 0
 
 
+# How far the signs of roots over a single letter or number hang below it, in their font's size.
+HANG = """() => Array.from(document.querySelectorAll('article msqrt'))
+  .filter(root => root.checkVisibility() && root.lastElementChild.matches('mi, mn'))
+  .map(root => (root.getBoundingClientRect().bottom
+                - root.lastElementChild.getBoundingClientRect().bottom)
+               / parseFloat(getComputedStyle(root).fontSize))"""
+
+
+@browser
+@pytest.mark.parametrize("seen", [View("book/05_natural_gradient.html")], ids=str, indirect=True)
+def test_the_sign_of_a_small_root_stands_in_its_line(seen: Visit) -> None:
+    """As in TeX: neither far below the letter, nor with its bar on it."""
+    hang = seen.page.evaluate(HANG)
+    assert len(hang) > 3 and max(hang) < 0.4
+
+
 # The lines of the text that begin with a mark that belongs to the formula before it.
 ALONE = """() => {
   const lines = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);

@@ -349,6 +349,17 @@ def test_both_spaces_name_the_same_heights(levels):
     assert plane <= square
 
 
+@pytest.mark.parametrize("height", [2.4, 3.4, 4.6])
+def test_a_legend_stands_above_the_axes(height):
+    """Without titles, too, it keeps clear of the top tick's label and of the frame."""
+    fig, ax = plots.figure(4.6, height)
+    ax.plot([0, 1], [0, 1], label="a line")
+    plots.legend(fig)
+    fig.draw_without_rendering()
+    (legend,) = fig.legends
+    assert legend.get_window_extent().y0 > ax.get_window_extent().y1
+
+
 def test_a_legend_stands_above_the_titles():
     for fig, ax in (plots.figure(4.6, 3.4), (scene(), None)):
         if ax is not None:
