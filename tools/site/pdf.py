@@ -37,6 +37,7 @@ UNLINK = """() => document.querySelectorAll("article a[href]").forEach(link => {
     link.removeAttribute("href");
 })"""
 PRINT_BUTTON = re.compile(r'<button class="btn btn-sm npg-download npg-print[^>]*>(.*?)</button>')
+SPACE = "\u2002"
 MOST_PRINTINGS = 4  # a number may break a line, and so move what comes after it
 
 
@@ -116,7 +117,7 @@ def print_book(browser: Browser, address: str, path: Path) -> int:
     lines = [
         title, subtitle.capitalize(), authors, f"Version {known['version']}",
         "Text and figures: CC BY 4.0. Code: BSD 3-Clause.",
-        "Code that is folded away on the book's pages is left out here; the notebooks have it.",
+        "Most code that is folded away on the pages is left out here; the notebooks have it.",
         "A slider is shown by some of its frames, with the values under each.",
     ]  # fmt: skip
     page = opened(browser, f"{address}{documents()[0]}.html")
@@ -127,6 +128,7 @@ def print_book(browser: Browser, address: str, path: Path) -> int:
         rules = "".join(
             f'.npg-contents a[href="#{name}"]::after {{ content: "{number}" }}'
             f'.npg-to-solution a[href="#{name}"]::after {{ content: ", page {number}" }}'
+            f'.npg-listed[href="#{name}"]::after {{ content: "{SPACE}{number}" }}'
             for name, number in numbers.items()
         )
         page.evaluate(

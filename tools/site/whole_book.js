@@ -9,6 +9,7 @@ async ({ documents, lines }) => {
   const address = (name) => new URL(`/${name}.html`, location);
   const place = new Map(documents.map((name) => [address(name).pathname, name.split("/").pop()]));
   const styles = [];
+  const LISTS = ["book/lists", "book/equations", "genindex"]; // whose links have page numbers
 
   // Ids are unique on a page; in the book each stands behind its page's name. Drawings and sliders
   // have the name in theirs already.
@@ -31,6 +32,7 @@ async ({ documents, lines }) => {
     for (const link of article.querySelectorAll("a[href]")) {
       const target = new URL(link.getAttribute("href"), address(name));
       const there = place.get(target.pathname);
+      if (there && LISTS.includes(name)) link.classList.add("npg-listed");
       if (there) link.href = `#${there}${target.hash.length > 1 ? `--${target.hash.slice(1)}` : ""}`;
       else if (target.origin === location.origin) link.removeAttribute("href");
     }

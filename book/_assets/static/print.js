@@ -3,6 +3,7 @@
 // after the text.
 (() => {
   "use strict";
+  const SHORT = 12; // lines of code that stay on one page
   const undo = [];
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const add = (parent, child, where = "append") => {
@@ -18,8 +19,9 @@
   };
 
   // Frames side by side as far as what is written in them stays readable: four in two columns,
-  // three in one or three. Two sliders show their corners. A strip stands before the frame on the
-  // screen: that may be one of its own, and of two clip paths with one name the first counts.
+  // three in one or three, the one that the page begins with among them. Of two sliders each is
+  // moved to its further end, then both. A strip stands before the frame on the screen: that may
+  // be one of its own, and of two clip paths with one name the first counts.
   const strip = (box) => {
     const { readouts, frames } = JSON.parse(box.querySelector("script").textContent);
     const dials = Array.from(box.querySelectorAll("input, select"));
@@ -29,18 +31,21 @@
     const start = dials.map((dial) =>
       Number(dial.defaultValue ?? dial.querySelector("[selected]").value));
     const part = (k) => ends.map((end) => Math.round(end * k));
+    const further = start.map((at, k) => (at > ends[k] / 2 ? 0 : ends[k]));
     const inside = start.every((at, k) => at > 0 && at < ends[k]) ? start : part(1 / 2);
     let chosen = [part(0), inside, part(1)];
-    if (columns === 2) {
-      chosen = dials.length === 1 ? [part(0), part(1 / 3), part(2 / 3), part(1)]
-        : [part(0), [0, ends[1]], [ends[0], 0], part(1)];
+    if (columns === 2 && dials.length === 2) {
+      chosen = [start, [further[0], start[1]], [start[0], further[1]], further];
+    } else if (columns === 2) {
+      const thirds = inside === start && start[0] > ends[0] / 2 ? [part(1 / 3), start] : [inside, part(2 / 3)];
+      chosen = [part(0), ...thirds, part(1)];
     }
     const paper = make("div", { className: "npg-strip" });
     paper.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
     for (const key of new Set(chosen.map(String))) {
       const at = key.split(",").map(Number);
       const item = make("div", { innerHTML: frames[at.reduce((n, v, k) => n * (ends[k] + 1) + v, 0)] });
-      item.append(at.map((v, k) => `${dials[k].labels[0].textContent} ${readouts[k][v]}`).join(", "));
+      item.append(at.map((v, k) => `${dials[k].labels[0].textContent} = ${readouts[k][v]}`).join(", "));
       paper.append(item);
     }
     return paper;
@@ -75,6 +80,12 @@
     document.querySelectorAll("article.bd-article").forEach(gatherSolutions);
     document.querySelectorAll("article .cell_output").forEach((output) => {
       if (/^(\s*\[open\] .* not answered yet\.)+\s*$/.test(output.textContent)) set(output, "hidden", "");
+    });
+    document.querySelectorAll("article pre").forEach((code) => {
+      if (code.textContent.trim().split("\n").length <= SHORT) {
+        const block = code.closest(".cell_input, .cell_output, .doctest") ?? code;
+        set(block, "class", `${block.className} npg-whole`.trim());
+      }
     });
     document.querySelectorAll("article details").forEach((fold) => set(fold, "open", ""));
   });
