@@ -83,7 +83,7 @@ class KLProblem:
 
     @functools.cached_property
     def kkt_accepted(self) -> float:
-        """The relative KKT residual of a solution: half the digits."""
+        """The relative KKT residual of a solution, half the digits."""
         return max(1e-7, float(np.sqrt(self.eps)))
 
     @quiet

@@ -154,7 +154,7 @@ class Start:
 
     @property
     def old(self) -> np.ndarray:
-        """The outputs of the policy that made the batch: at theta, unless the batch says others."""
+        """The outputs of the policy that made the batch, at theta unless the batch says others."""
         return self.linearized.out if self.batch.outputs is None else self.batch.outputs
 
     def refuse_gradient(self) -> Step | None:

@@ -63,7 +63,7 @@ class Rollout:
 
     @property
     def final_obs(self) -> np.ndarray:
-        """The observation that each action led to (T, E, size): `obs[t + 1]` unless an end came.
+        """The observation that each action led to (T, E, size), `obs[t + 1]` unless an end came.
 
         A second array as large as `obs`; `final_obs_at` makes a part of it.
         """
