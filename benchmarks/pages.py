@@ -331,9 +331,9 @@ def load_rows(records: list[Page], sites: dict[str, Path]) -> list[list[str]]:
 
 
 def share(records: list[Page], what: str, slowing: int) -> list[str]:
-    """This site's figure as a share of the other's: the pages, the median, the largest."""
+    """A chapter's figure as a share of the other site's: how many, the median, the largest."""
     found = []
-    for record in records:
+    for record in (one for one in records if one.name[:2].isdigit()):
         both = [record.loads.get((site, slowing)) for site in ("this", "beside")]
         own, other = (getattr(load, what, None) for load in both)
         if own is not None and other:
@@ -377,7 +377,7 @@ def report(
         "",
         table(header, [*load_rows(records, sites), limits]),
         "",
-        *([table(["share of the site beside", "pages", "median", "largest", "at most"], shares), ""]
+        *([table(["share of the other site", "chapters", "median", "most", "at most"], shares), ""]
           if shares else []),
     ])  # fmt: skip
 

@@ -11,7 +11,7 @@ from .tried import TRIED, WHEN
 
 START = "<!-- the book's page begins here -->"
 COLUMNS = {
-    "logp": "log π", "surrogate": "surrogate", "gradient": "gradient", "kl": "KL",
+    "logp": "log\N{NO-BREAK SPACE}π", "surrogate": "surrogate", "gradient": "gradient", "kl": "KL",
     "fisher_product": "Fv", "conjugate_gradient": "CG", "step": "step", "gae": "GAE",
 }  # fmt: skip
 OF_ALL = ("weights missing", "damping in the product")
@@ -30,7 +30,9 @@ def mark(row: Json) -> str:
     word = {"ok": "ok", "wrong": "differs", "not offered": "–"}[row["verdict"]]
     if row["verdict"] == "ok" and conventions(row):
         word = "choice"
-    return word + (" ({} of {})".format(*row["answered"]) if row["answered"] else "")
+    if row["answered"]:
+        word += " ({}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{})".format(*row["answered"])
+    return word
 
 
 def table(data: Json) -> list[str]:
