@@ -194,6 +194,20 @@ def test_a_listed_formula_stands_by_its_number(text: list[list[Word]], book: pik
         assert not re.match(r"\(\d+\.\d+\)", line[0]), line
 
 
+def test_lists_and_index_name_the_pages(text: list[list[Word]], book: pikepdf.Pdf) -> None:
+    """On paper nobody can follow a link: what is listed has the page where it stands."""
+    places = tool.places(book)
+    pages = [plain(page) for page in text]
+    lists = "".join(pages[places["lists"] - 1 : places["equations"] - 1])
+    found = re.findall(
+        r"((?:Theorem|Lemma|Proposition|Figure|Exercise)\d+\.\d+)\(p\.(\d+)\)", lists
+    )
+    assert len(found) > 150
+    assert [(name, at) for name, at in found if name not in pages[int(at) - 1]] == []
+    index = pages[places["genindex"] - 1]
+    assert f"acceptancetest{places['glossary--term-acceptance-test']}" in index
+
+
 def test_the_solutions_stand_at_the_end(text: list[list[Word]], book: pikepdf.Pdf) -> None:
     start = tool.places(book)["all-solutions"] - 1
     pages = [plain(page) for page in text]

@@ -128,7 +128,8 @@ def print_book(browser: Browser, address: str, path: Path) -> int:
         rules = "".join(
             f'.npg-contents a[href="#{name}"]::after {{ content: "{number}" }}'
             f'.npg-to-solution a[href="#{name}"]::after {{ content: ", page {number}" }}'
-            f'.npg-listed[href="#{name}"]::after {{ content: "{SPACE}{number}" }}'
+            f'.npg-listed[href="#{name}"]::after {{ content: " (p. {number})" }}'
+            f'.npg-indexed[href="#{name}"]::after {{ content: "{SPACE}{number}" }}'
             for name, number in numbers.items()
         )
         page.evaluate(

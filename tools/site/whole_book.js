@@ -9,7 +9,8 @@ async ({ documents, lines }) => {
   const address = (name) => new URL(`/${name}.html`, location);
   const place = new Map(documents.map((name) => [address(name).pathname, name.split("/").pop()]));
   const styles = [];
-  const LISTS = ["book/lists", "book/equations", "genindex"]; // whose links have page numbers
+  // The documents whose links have the number of a page.
+  const NUMBERED = { "book/lists": "npg-listed", "book/equations": "npg-listed", genindex: "npg-indexed" };
 
   // Ids are unique on a page; in the book each stands behind its page's name. Drawings and sliders
   // have the name in theirs already.
@@ -32,7 +33,7 @@ async ({ documents, lines }) => {
     for (const link of article.querySelectorAll("a[href]")) {
       const target = new URL(link.getAttribute("href"), address(name));
       const there = place.get(target.pathname);
-      if (there && LISTS.includes(name)) link.classList.add("npg-listed");
+      if (there && NUMBERED[name]) link.classList.add(NUMBERED[name]);
       if (there) link.href = `#${there}${target.hash.length > 1 ? `--${target.hash.slice(1)}` : ""}`;
       else if (target.origin === location.origin) link.removeAttribute("href");
     }
