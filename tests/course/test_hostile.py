@@ -256,10 +256,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(place: Path) -> Iterator[dict[str, Result]]:
-    submissions, left_out = collect(place / "in")
-    assert left_out == []
+    folder = collect(place / "in")
+    assert (folder.left_out, folder.renamed) == ([], [])
     found = grades.run(
-        SET, submissions, SALT, grades.Book(place / "grades.csv"), jobs=2, patience=0.5
+        SET, folder.submissions, SALT, grades.Book(place / "grades.csv"), jobs=2, patience=0.5
     )
     yield {result["student"]: result for result in found}
 
