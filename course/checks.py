@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,8 @@ def _explains(
         return False
 
 
+# What a diagnosis says of the grader's own way to ask.
+OURS = re.compile(r"it raises Unanswered: | \(line \d+ of student\.py, in ask\)\.?")
 TRIES = """\
 try:
     from npgkit import conformance
@@ -245,6 +248,8 @@ class Conforms:
         said = row.diagnosis or "as it should be"
         if row.verdict == "wrong" and row.evidence:
             said += f" ({row.evidence})"
+        if row.verdict == "ok" and row.answered:
+            said = "right where it answers, and no points before it answers all"
         if row.verdict == "ok" and others:
             said = f"not what the statement asks for: {said}"
         if row.answered:
@@ -253,7 +258,7 @@ class Conforms:
             said += f"; see chapter {row.chapter}"
         is_right = row.verdict == "ok" and not others and not row.answered
         mistake = ", ".join(row.faults or sorted(others))
-        said = f"`{row.property}`: {said}."
+        said = OURS.sub("", f"`{row.property}`: {said}.")
         return Mark(f"`{row.property}`", of if is_right else 0.0, of, said, True, mistake)
 
     def tries(self, problem: Problem, numbers: Numbers, rng: np.random.Generator) -> str:

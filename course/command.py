@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError, SandboxFault) as error:
         print(f"course: {error}", file=sys.stderr)
         return COULD_NOT
+    except KeyboardInterrupt:
+        print("course: stopped; what is done is kept: run it again", file=sys.stderr)
+        return COULD_NOT
     except BrokenExecutor:
         print("course: a grader was killed; what is done is kept: run it again", file=sys.stderr)
         return COULD_NOT
@@ -139,6 +142,10 @@ def _grade(chosen: argparse.Namespace) -> int:
     name = sets.load(chosen.set).name if chosen.set else ""
     if chosen.folder.resolve() in (chosen.out.resolve(), *chosen.out.resolve().parents):
         raise ValueError(f"{chosen.out} is in {chosen.folder}, among the submissions: name another")
+    if chosen.out.is_dir():
+        raise ValueError(
+            f"{chosen.out} is a folder: name a file in it, such as {chosen.out}/grades.csv"
+        )
     students = roster(chosen.students) if chosen.students else []
     found = collect(chosen.folder, name, students)
     one = sets.load(name or set_of(found.submissions))
@@ -161,10 +168,14 @@ def _grade(chosen: argparse.Namespace) -> int:
         patience=chosen.patience, again=chosen.again, say=lambda line: print(line, flush=True),
     )  # fmt: skip
     print(f"{one.name}: {len(results)} rows in {chosen.out}, feedback in {book.folder}/feedback")
-    if waiting := reading.to_read(reading.entered(book.reading).values()):
+    rows, nobodys = reading.table(one, results, reading.entered(book.reading))
+    if waiting := reading.to_read(row for row in rows if row.given is None):
         print(f"{waiting:g} points wait for a reader: enter them in {book.reading}, grade again")
+    if again := reading.to_read(row for row in rows if row.given is not None):
+        print(f"{again:g} points are for texts that have changed since: read them again in")
+        print(f"{book.reading}, and empty the cell `text` of what you have read")
     wants_a_look = any(r["status"] not in (GRADED, ABSENT) or r["flags"] for r in results)
-    return LOOK if wants_a_look or found.left_out or unknown else DONE
+    return LOOK if wants_a_look or found.left_out or unknown or nobodys else DONE
 
 
 def _report(chosen: argparse.Namespace) -> int:

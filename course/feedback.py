@@ -47,18 +47,20 @@ def markdown(one: ProblemSet, result: Result, rows: Sequence[reading.Row] = ()) 
                 for mark in found["marks"]
             ]
             lines.append("")
-        if problem.rubric:
+        if problem.rubric and result["status"] != "unreadable":
             lines += _read(problem, found["text"], reading.of(rows, problem=key))
     return "\n".join(lines)
 
 
 def _points(one: ProblemSet, result: Result, rows: Sequence[reading.Row]) -> str:
     """Say how many points there are: of the checks, and of a person who has read the texts."""
-    checks = f"{result['points']:g} of {result['of']:g} points"
+    checks = f"{result['points']:g} of {result['of']:g}"
     if not one.to_read:
-        return checks
+        return f"{checks} points"
+    read = reading.given(rows)
     waits = ", and some is not read yet" if not rows or reading.to_read(rows) else ""
-    return f"{checks} from checks, {reading.given(rows):g} of {one.to_read:g} for texts{waits}"
+    all_points = f"{result['points'] + read:g} of {one.points + one.to_read:g} points"
+    return f"{all_points}: {checks} from checks, {read:g} of {one.to_read:g} for texts{waits}"
 
 
 def _read(problem: Problem, text: str, rows: Sequence[reading.Row]) -> list[str]:

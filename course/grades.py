@@ -69,6 +69,16 @@ class Book:
             if row.get("status") != FAILED
         ]
 
+    def kept(self) -> list[Result]:
+        """Return all results that are stored and can be read, in the table or not."""
+        found = []
+        for path in sorted((self.folder / "results").glob("*.json")):
+            try:
+                found.append(_stored(path)["result"])
+            except ValueError:
+                continue  # it is graded again
+        return found
+
     def refuse_another_set(self, name: str) -> None:
         """Raise if what stands here is of another set.
 
@@ -77,11 +87,7 @@ class Book:
         ValueError
             If it is.
         """
-        for path in sorted((self.folder / "results").glob("*.json")):
-            try:
-                of = _stored(path)["result"]["set"]
-            except ValueError:
-                continue  # it is graded again
+        for of in (result["set"] for result in self.kept()):
             if of != name:
                 raise ValueError(f"{self.folder} holds grades of {of}, not of {name}: name another")
 
@@ -123,6 +129,8 @@ def run(
         If the folder holds another set's grades, or entered points cannot be counted.
     """
     book.refuse_another_set(one.name)
+    if book.reading.exists():
+        reading.refuse_a_part(book.reading, book.kept())
     before = reading.entered(book.reading)
     here = {s.student for s in submissions}
     everyone = tuple(sorted(here | {*students}))
@@ -173,6 +181,9 @@ def run(
     # What was entered while the submissions were graded is not lost.
     rows, others = reading.table(one, ordered, before | reading.entered(book.reading))
     reading.write([*rows, *others], book.reading)
+    if others:
+        whose = ", ".join(dict.fromkeys(f"{row.student} ({row.problem})" for row in others))
+        say(f"NOTE: {len(others)} rows of {book.reading} belong to nobody here: {whose}")
     for key, problem in one.problems.items():
         if problem.rubric:
             _write(book.folder / "texts" / f"{key}.md", reading.texts(one, key, ordered))
@@ -259,4 +270,4 @@ def table(one: ProblemSet, results: list[Result], rows: list[reading.Row], path:
 
 def _to_look_at(result: Result) -> list[str]:
     """Return what a teacher is told of a submission; a flag says it where there is one."""
-    return result["flags"] or result["notes"]
+    return list(result["flags"] or result["notes"])

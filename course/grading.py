@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -18,6 +19,8 @@ from course.student import Process
 from course.trusted import Trusted
 
 Result = dict[str, Any]
+MOST_WORDS = 100_000
+CUT = "\n\n(The text is longer: the rest is in the notebook.)"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def grade(task: Task) -> Result:
     for key in task.only or one.problems:
         problems[key] = _problem(one, key, handed, numbers, task)
         flags += [f"{key}: {mark['flag']}" for mark in problems[key]["marks"] if mark["flag"]]
+        if problems[key]["text"] == GONE:
+            flags.append(f"{key}: its text cell is gone")
     return _result(one, task.student, problems, notes, flags, "graded")
 
 
@@ -113,7 +118,9 @@ def _problem(
         "notes": notes,
         "marks": [asdict(replace(mark, sentence=mark.sentence[:1000])) for mark in marks],
         "text": text,
-        "words": words[:20000],
+        "words": words if len(words) <= MOST_WORDS else words[:MOST_WORDS] + CUT,
+        "version": _version(words),
+        "lines": len(problem.rubric),
     }
 
 
@@ -131,6 +138,11 @@ def _others(one: ProblemSet, key: str, own: Numbers, task: Task) -> dict[str, An
     return found
 
 
+def _version(words: str) -> str:
+    """Return a name for a text that no spreadsheet takes for a number."""
+    return "v" + hashlib.sha256(words.encode()).hexdigest()[:8]
+
+
 def _nothing(problem: Problem) -> Result:
     return {
         "points": 0.0,
@@ -139,6 +151,8 @@ def _nothing(problem: Problem) -> Result:
         "marks": [],
         "text": GONE if problem.rubric else "",
         "words": "",
+        "version": _version(""),
+        "lines": len(problem.rubric),
     }
 
 

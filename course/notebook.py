@@ -58,6 +58,12 @@ def worth(points: float, read: float) -> str:
     return f"{points:g} points" + (f" and {read:g} that a person gives" if read else "")
 
 
+def titles(one: ProblemSet) -> list[str]:
+    """Return how the statements begin, and the notebook."""
+    numbered = enumerate(one.problems.values(), start=1)
+    return [f"# {one.title}", *(f"## {k}. {problem.title}" for k, problem in numbered)]
+
+
 def text_of(one: ProblemSet, key: str) -> str:
     """Return what stands in the cell for a problem's text before anything is written."""
     lines = "".join(f"\n- {words} ({points:g})" for points, words in one.problems[key].rubric)
@@ -79,7 +85,7 @@ def make(one: ProblemSet, salt: str, student: str, solved: bool = False, address
     cells = [_cell("markdown", "head", "", head)]
     for k, (key, problem) in enumerate(one.problems.items(), start=1):
         points = worth(problem.points, problem.to_read)
-        title = f"## {k}. {problem.title}\n\n*{points}; {problem.minutes} minutes*\n\n"
+        title = f"{titles(one)[k]}\n\n*{points}; {problem.minutes} minutes*\n\n"
         rng = np.random.default_rng(int.from_bytes(digest(salt, "try", one.name, key, student)))
         tries = [check.tries(problem, numbers[key], rng) for check in problem.checks]
         cells += [
@@ -121,18 +127,18 @@ class Handed:
     ----------
     code : list of (label, role, problem, source)
         The code cells; role and problem are empty for cells of the student's own.
-    words : dict
-        The text for each problem that is read by a person: its cell.
-    more_words : dict
-        The student's own cells of text, by the problem that they stand in.
+    words : dict of str: list of str
+        The text for each problem that is read by a person: its cell, more than one if it was split.
+    more_words : dict of str: list of str
+        Other cells of text, by the problem that they stand in.
     about : dict
         The set and the student that the file was made for, and the mark of the salt that it was
         made with, as it says itself.
     """
 
     code: list[tuple[str, str, str, str]] = field(default_factory=list)
-    words: dict[str, str] = field(default_factory=dict)
-    more_words: dict[str, str] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    more_words: dict[str, list[str]] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
 
     def program(
@@ -158,14 +164,24 @@ class Handed:
         return []
 
     def text(self, one: ProblemSet, key: str) -> tuple[str, str]:
-        """Return whether a problem's text is WRITTEN, UNTOUCHED or GONE, and the text."""
-        own = self.more_words.get(key, "")
-        if key not in self.words:
-            return (WRITTEN if own else GONE), own
-        untouched = self.words[key].split() == text_of(one, key).split()
-        if untouched and not own:
-            return UNTOUCHED, ""
-        return WRITTEN, "\n\n".join(filter(None, ["" if untouched else self.words[key], own]))
+        """Return whether a problem's text is WRITTEN, UNTOUCHED or GONE, and the text.
+
+        Some programs save cells without their marks: statements and text cells are then known by
+        how they begin.
+        """
+        given = text_of(one, key)
+        begins = given.partition("\n")[0]
+        own = [
+            words
+            for words in self.more_words.get(key, [])
+            if not any(words.startswith(title) for title in titles(one))
+        ]
+        cells = self.words.get(key, []) + [words for words in own if words.startswith(begins)]
+        written = [words for words in cells if words.split() != given.split()]
+        written += [words for words in own if not words.startswith(begins)]
+        if written:
+            return WRITTEN, "\n\n".join(written)
+        return (UNTOUCHED if cells else GONE), ""
 
 
 def read(data: bytes, suffix: str) -> Handed:
@@ -207,17 +223,16 @@ def read(data: bytes, suffix: str) -> Handed:
     standing = ""
     for k, (kind, source, more) in enumerate(cells, start=1):
         role, key = (_text(_within(more, "course", name)) for name in ("role", "problem"))
+        if kind == "code" and (marked := MARKER.match(source.lstrip())):
+            role, key = marked[1], marked[2]
         standing = key or standing
-        if kind == "code":
-            if marked := MARKER.match(source.lstrip()):
-                role, key = marked[1], marked[2]
+        if role == WORDS:
+            handed.words.setdefault(key, []).append(source)
+        elif kind == "code":
             label = f"the {role} cell of {key}" if role else f"cell {k}"
             handed.code.append((label, role, key, source))
-        elif role == WORDS:
-            handed.words[key] = source
         elif not role and source.strip():
-            above = handed.more_words.get(standing, "")
-            handed.more_words[standing] = f"{above}\n\n{source}".strip()
+            handed.more_words.setdefault(standing, []).append(source.strip())
     return handed
 
 

@@ -2,22 +2,24 @@
 
 `reading.csv` has a row for each student, problem and line of its rubric. A teacher fills in
 `points` and, if there is something to say, `comment`; the next `grade` counts them. Nothing that
-was entered is taken out of the table, whatever becomes of the submission.
+was entered is taken out of the table, whatever becomes of the submission: rows that belong to
+nobody are told.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
-import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from course.notebook import WRITTEN
 from course.problem import ProblemSet
-from course.tables import lines_of
+from course.tables import lines_of, separator_of
 
 Result = dict[str, Any]
 CHANGED = "changed since it was read"
@@ -39,6 +41,8 @@ class Row:
         read", when the points were entered for another text.
     version : str
         Which text the points are for. Emptying `text` says that they are for the text of now.
+    more : dict
+        What stands in columns of the teacher's own.
     """
 
     student: str
@@ -49,6 +53,7 @@ class Row:
     comment: str = ""
     text: str = ""
     version: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -81,7 +86,7 @@ class Row:
         return self.text == CHANGED or (self.text == WRITTEN and self.given is None)
 
 
-NAMES = [field.name for field in fields(Row)]
+NAMES = [one.name for one in fields(Row) if one.name != "more"]
 
 
 def entered(path: Path) -> dict[tuple[str, str, str], Row]:
@@ -96,7 +101,8 @@ def entered(path: Path) -> dict[tuple[str, str, str], Row]:
     for k, line in enumerate(lines_of(path) if path.exists() else [], start=2):
         if missing := [name for name in NAMES if name not in line]:
             raise ValueError(f"{path} has no column {missing[0]!r}")
-        row = Row(**{name: line[name] for name in NAMES})
+        more = {name: value for name, value in line.items() if name not in NAMES}
+        row = Row(**{name: line[name] for name in NAMES}, more=more)
         try:
             _ = row.given
         except ValueError as error:
@@ -115,7 +121,7 @@ def table(
     for result in results:
         for key, problem in one.problems.items():
             found = result["problems"][key]
-            version = hashlib.sha256(found["words"].encode()).hexdigest()[:8]
+            version = found["version"]
             for points, words in problem.rubric:
                 new = Row(result["student"], key, words, f"{points:g}")
                 old = before.get(new.key, new)
@@ -131,13 +137,52 @@ def table(
     return [*rows.values()], [row for row in others if row.points or row.comment]
 
 
+def refuse_a_part(path: Path, results: Iterable[Result]) -> None:
+    """Raise if a table lacks rows of what was graded before: if it is not saved whole.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    if not path.exists():
+        return
+    there = Counter((row.student, row.problem) for row in entered(path).values())
+    wanted = {
+        (result["student"], key): found["lines"]
+        for result in results
+        for key, found in result["problems"].items()
+    }
+    lost = [who for who, lines in wanted.items() if there[who] < lines]
+    if lost:
+        student, problem = lost[0]
+        raise ValueError(
+            f"{path} lacks rows that it had, for {student}, {problem} at first: save it whole,"
+            f" or bring back {backup(path).name}; without the file, reading begins anew"
+        )
+
+
+def backup(path: Path) -> Path:
+    """Return where the table stands as it was before the last `grade`."""
+    return path.with_name(f"before-{path.name}")
+
+
 def write(rows: list[Row], path: Path) -> None:
-    """Write the table, whole or not at all."""
+    """Write the table, whole or not at all, as it was saved; keep the one before it."""
+    separator, encoding = ",", "utf-8"
+    if path.exists():
+        data = path.read_bytes()
+        backup(path).write_bytes(data)
+        encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+        separator = separator_of(data.decode("utf-8-sig"))
     half = path.with_name(path.name + ".half")
-    with half.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.DictWriter(file, NAMES)
+    names = [*NAMES, *dict.fromkeys(name for row in rows for name in row.more)]
+    with half.open("w", newline="", encoding=encoding) as file:
+        lines = csv.DictWriter(file, names, restval="", delimiter=separator)
         lines.writeheader()
-        lines.writerows(asdict(row) for row in rows)
+        lines.writerows(
+            {name: getattr(row, name) for name in NAMES} | dict(row.more) for row in rows
+        )
     half.replace(path)
 
 

@@ -31,6 +31,7 @@ def report(one: ProblemSet, results: list[Result], rows: Sequence[reading.Row] =
     for key, problem in one.problems.items():
         points = [result["problems"][key]["points"] for result in graded]
         lines.append(_row(f"{key}: {problem.title}", problem.points, points))
+    here = {result["student"] for result in results}
     for key, problem in one.problems.items():
         checks: Counter[str] = Counter()
         mistakes: Counter[str] = Counter()
@@ -47,9 +48,19 @@ def report(one: ProblemSet, results: list[Result], rows: Sequence[reading.Row] =
             f"- {count} of {len(graded)}: {plain(said)}" for said, count in mistakes.most_common()
         ]
         for most, words in problem.rubric:
-            own = [row for row in reading.of(rows, problem=key) if row.looks_for == words]
+            own = [
+                row
+                for row in reading.of(rows, problem=key)
+                if row.looks_for == words and row.student in here
+            ]
             lines.append(_told(words, most, own))
-    look = [(result["student"], flag) for result in results for flag in result["flags"]]
+    look = [
+        (result["student"], said)
+        for result in results
+        for said in dict.fromkeys(
+            result["flags"] or (result["notes"] if result["status"] == "unreadable" else [])
+        )
+    ]
     if look:
         lines += ["", "## To look at", ""]
         lines += [f"- {plain(student)}: {plain(flag)}" for student, flag in look]

@@ -15,6 +15,7 @@ from course.tables import text_of
 
 LARGEST = 5 << 20
 SUFFIXES = (".ipynb", ".py")
+HEADS = ("student", "id", "student id", "username", "user", "login", "e-mail", "email", "name")
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
@@ -63,7 +64,7 @@ def roster(path: Path) -> list[str]:
     ids = []
     for k, line in enumerate(text_of(path).splitlines(), start=1):
         student = re.split("[,;\t]", line)[0].strip().strip('"')
-        if student and student.lower() not in ("student", "id"):
+        if student and not (k == 1 and student.lower() in HEADS):
             try:
                 ids.append(identity(student))
             except ValueError as error:
@@ -148,8 +149,7 @@ def collect(folder: Path, name: str = "", students: Sequence[str] = ()) -> Colle
         own = [key for key in entries if key.casefold() == names[0].casefold()] or names
         entries.setdefault(own[0], []).append((stem == names[0], entry))
     for student, claims in entries.items():
-        paths = [path for named, path in claims if named] or [path for _, path in claims]
-        found.left_out += [path.name for _, path in claims if path not in paths]
+        paths = [path for _, path in claims]
         if len(paths) > 1:
             said = f"{len(paths)} were handed in, and one is wanted: "
             said += ", ".join(path.name for path in paths)

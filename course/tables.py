@@ -13,13 +13,22 @@ def lines_of(path: Path) -> list[dict[str, str]]:
     Raises
     ------
     ValueError
-        If it is no UTF-8 text.
+        If it is no UTF-8 text, or a row has more cells than the first, or fewer.
     """
     text = text_of(path)
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    return [{key: value or "" for key, value in row.items() if key} for row in rows]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator_of(text))
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            more = "more" if None in row else "fewer"
+            raise ValueError(f"{path}, line {reader.line_num}: it has {more} cells than the first")
+        rows.append({str(name): str(value) for name, value in row.items()})
+    return rows
+
+
+def separator_of(text: str) -> str:
+    """Return what parts the cells of a table: a comma, a semicolon or a tab."""
+    return max(",;\t", key=text.partition("\n")[0].count)
 
 
 def text_of(path: Path) -> str:

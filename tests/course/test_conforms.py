@@ -119,3 +119,11 @@ def test_the_try_cell_says_that_npgkit_is_not_there(
     exec(f"import numpy as np\n{RIGHT}\n{TRIES}", {})
     said = capsys.readouterr().out
     assert "npgkit is not installed here: run `pip install .`" in said and said.count("\n") == 1
+
+
+def test_an_error_in_a_method_is_told_as_the_students_own() -> None:
+    """Neither the grader's exception nor a line of its code stands in the sentence."""
+    raising = RIGHT + "\n    def logp(self, case):\n        return case.nothing\n"
+    said = marks(raising)["logp"].sentence
+    assert "it stopped with AttributeError" in said and "of your code" in said
+    assert "Unanswered" not in said and "student.py" not in said

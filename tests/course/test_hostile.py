@@ -337,7 +337,7 @@ def test_feedback_of_all_is_there(place: Path, results: dict[str, Result]) -> No
     """Each has a page in both forms, with the points on it, and no tag of a student's in it."""
     for student, result in results.items():
         page = (place / "grades" / "feedback" / f"{student}.html").read_text()
-        assert f"{result['points']:g} of {result['of']:g} points" in page
+        assert f"{result['points']:g} of {result['of']:g} from checks" in page
         assert (place / "grades" / "feedback" / f"{student}.md").is_file()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from course import reading
-from course.command import COULD_NOT, DONE, main
+from course.command import COULD_NOT, DONE, LOOK, main
 from course.grading import Task, grade
 from course.tables import lines_of
 from tests.course.support import SALT, SET, bytes_of, cell, handed
@@ -86,6 +86,12 @@ def test_entered_points_count(place: Path, points: str, separator: str) -> None:
     assert (float(row["points"]), float(row["bandit"])) == (24 + given, 5 + given)
     told = (place / "g" / "feedback" / "ada.md").read_text()
     assert "A clear proof." in told and f"{given:g} of 12 for texts" in told
+    assert f"**{24 + given:g} of 36 points: 24 of 24 from checks" in told
+    assert (
+        (place / "g" / "reading.csv")
+        .read_bytes()
+        .startswith(b"\xef\xbb\xbfstudent" + separator.encode())
+    )
 
 
 def test_the_report_counts_what_was_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,12 +124,15 @@ def test_points_stay_where_the_submission_changes(place: Path) -> None:
     assert rows(place)[0]["text"] == "written"
 
 
-def test_points_stay_where_a_student_is_gone(place: Path) -> None:
-    """What was entered for a file that is no longer there stands in the table all the same."""
+def test_points_stay_where_a_student_is_gone(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was entered for nobody who is here stands in the table all the same, and is told."""
     run(place)
     enter(place, "1")
     (place / "in" / "ada.ipynb").unlink()
-    run(place)
+    assert run(place) == LOOK
+    assert "1 rows of" in (said := capsys.readouterr().out) and "nobody here: ada (bandit)" in said
     assert [(row["student"], row["points"]) for row in rows(place) if row["points"]] == [
         ("ada", "1")
     ]
@@ -143,9 +152,69 @@ def test_points_out_of_range_are_refused(
     assert (place / "g" / "reading.csv").read_bytes() == before
 
 
+def test_a_table_that_was_saved_in_part_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows that were there are missing: nothing is graded, and the table before is kept."""
+    run(place)
+    enter(place, "1")
+    run(place)
+    path = place / "g" / "reading.csv"
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for part in (b"".join(lines[:-1]), lines[0], b"", whole[: len(whole) * 3 // 5]):
+        path.write_bytes(part)
+        assert run(place) == COULD_NOT
+        assert path.read_bytes() == part
+    assert total(place)["by reading"] == "1"
+    assert b"before-reading.csv" in capsys.readouterr().err.encode()
+    assert (place / "g" / "before-reading.csv").exists()
+    path.write_bytes(whole)
+    assert run(place) == DONE
+
+
+def test_a_column_of_the_teachers_own_stays(place: Path) -> None:
+    """Grading fills in the columns that it knows, and leaves others as they are."""
+    run(place)
+    path = place / "g" / "reading.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0] + ",seen", *(line + ",yes" for line in lines[1:])]) + "\n")
+    assert run(place) == DONE
+    assert {row["seen"] for row in rows(place)} == {"yes"}
+
+
+def test_a_text_that_was_split_is_read_whole(place: Path) -> None:
+    """JupyterLab copies a cell's marks when it splits it in two."""
+    made = handed("ada")
+    text = cell(made, "bandit", "text")
+    second = text.copy()
+    text.source += "\nFirst half."
+    second.update(id="second", source="Second half.")
+    made.cells.insert(made.cells.index(text) + 1, second)
+    found = grade(Task(SET.name, "ada", SALT, bytes_of(made), only=("bandit",)))
+    words = found["problems"]["bandit"]["words"]
+    assert "First half." in words and "Second half." in words
+
+
+@pytest.mark.parametrize(("text", "state"), [("", "untouched"), ("\nMy own words.", "written")])
+def test_a_text_is_found_without_the_marks_of_cells(text: str, state: str) -> None:
+    """Some programs save none: the text is known by how it begins, and where it stands."""
+    made = handed("ada")
+    cell(made, "bandit", "text").source += text
+    for one in made.cells:
+        one.metadata = {}
+    found = grade(Task(SET.name, "ada", SALT, bytes_of(made)))
+    assert {key: p["text"] for key, p in found["problems"].items()} == {
+        key: state if key == "bandit" else "untouched" if problem.rubric else ""
+        for key, problem in SET.problems.items()
+    }
+    assert found["points"] == SET.points
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (lambda text: (text + "ada,bandit,x,2,1,5,,written,v,more\n").encode(), "more cells"),
         (lambda text: text.replace("points", "marks", 1).encode(), "has no column 'points'"),
         (lambda text: (text + text.splitlines()[1] + "\n").encode(), "is there twice"),
         (lambda text: text.encode("utf-16"), "is not UTF-8"),

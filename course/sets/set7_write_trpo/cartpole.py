@@ -267,9 +267,9 @@ not be imported there must not be imported here.
    `next_obs` (what the step returned, also where the episode ends), `terminated`, `truncated`.
 2. `train(env, seed, n_steps)` trains a `softmax_linear` or a `mlp_softmax` with at most `n_steps`
    steps of `env`, and returns `{{"layers": [(W, b), ...], "returns": [...]}}`: the trained layers,
-   with tanh between two, and the return of each episode in training, for your page. It draws its
-   own random numbers from the seed. It needs a critic; a linear one, fitted to `adv + values` after
-   the step, will do. Towards the end a batch tells little (chapter 11).
+   with tanh between two, and the return of each episode that came to its end, for your page. It
+   draws its own random numbers from the seed. It needs a critic; a linear one, fitted to
+   `adv + values` after the step, will do. Towards the end a batch tells little (chapter 11).
 3. A page, in the text cell below: what you built, its learning curves, and what can be said.
    Train with five seeds or more, change *one* thing (the policy, the radius, the rows of a
    batch, the $\lambda$ of GAE), and compare.

@@ -198,9 +198,10 @@ so write one, try it, and go on.
 (under the policy that drew the actions) and `weights` (of the rows; their sum is 1), and a step's
 numbers: `epsilon`, `damping`, `cg_iterations`, `backtrack`, `max_backtracks`. Its policy is
 `case.policy.kind`, `case.policy.layers` (a list of (W, b), with h W + b in each layer and tanh
-between two) and `case.policy.log_std` (None, or one number for each action dimension). The outputs
-of the last layer are the logits of a softmax over the actions, or the means of a Gaussian whose
-action dimensions are independent, with the standard deviations `exp(log_std)` in every state.
+between two; of a table and a linear policy b is zeros, and no part of theta) and
+`case.policy.log_std` (None, or one number for each action dimension). The outputs of the last layer
+are the logits of a softmax over the actions, or the means of a Gaussian whose action dimensions are
+independent, with the standard deviations `exp(log_std)` in every state.
 
 | `kind` | `theta` holds | `obs`, `act` |
 |---|---|---|
