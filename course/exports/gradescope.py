@@ -53,4 +53,5 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> lis
     return [
         f"hand out {out / 'handout'} ({len(handed)})",
         f"upload {archive} as the autograder of a programming assignment; it holds your salt",
+        *kit.texts(one, "Gradescope"),
     ]

@@ -206,6 +206,12 @@ def hand_out(one: ProblemSet, secret: Secret, folder: Path, book: str) -> list[P
     return written
 
 
+def texts(one: ProblemSet, tool: str) -> list[str]:
+    """Return what a teacher has to know of texts where a tool does not ask for them."""
+    said = f"{tool} does not ask for the texts ({one.to_read:g} points): read them in the files"
+    return [said] if one.to_read else []
+
+
 def write_script(path: Path, lines: Iterable[str]) -> None:
     """Write a program that can be run."""
     path.write_text("\n".join(lines) + "\n", "utf-8")

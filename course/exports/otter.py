@@ -78,4 +78,5 @@ def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> lis
         f"hand out {out / 'handout'} ({len(handed)})",
         f"`python {out / 'make.py'}` makes autograder.zip, where otter-grader is installed",
         f"`PYTHONPATH={out / 'kit'} otter run -a autograder.zip ID.ipynb` grades one file",
+        *kit.texts(one, "Otter"),
     ]

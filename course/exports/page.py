@@ -18,7 +18,8 @@ HEAD = """# {title}
 
 About {minutes} minutes, after {chapters}. The cells of this page run, with the numbers that are in
 them: write your answers into those that begin with `# answer:`. A cell `# try:` shows whether an
-example comes out right. Nothing is graded here, and nothing is sent."""
+example comes out right. Nothing is graded here, and nothing is sent: what is said of points and of
+a grader holds for a class."""
 
 
 def write(one: ProblemSet, secret: kit.Secret, out: Path, book: str = "") -> list[str]:
