@@ -32,6 +32,18 @@ import pytest
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 VERDICT = "[right]", "[not yet]", "[open]"
+STRANGE = {
+    "nan": "np.nan",
+    "list-of-nan": "[np.nan]",
+    "ragged": "[[1.0], [2.0, 3.0]]",
+    "pair": "(np.ones(3), 1.0)",
+    "words": "['a', 'b']",
+    "table-of-words": "[['a', 'b'], ['c', 'd']]",
+    "complex": "1j",
+    "dictionary": "{}",
+    "object": "object()",
+}
+"""Source of values that no exercise asks for."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,17 @@ class Exercise:
         told = printed.getvalue().strip()
         return Outcome(told, tuple(line for line in told.splitlines() if line.startswith(VERDICT)))
 
+    def all_answered(self, value: str) -> str:
+        """Source that sets every asked name to a value, or to a function that returns it."""
+        nodes = [node for cell in self.cells for node in ast.parse(cell).body if asks(node)]
+        return "\n".join(
+            f"def {name}(*given): return {value}"
+            if isinstance(node, ast.FunctionDef)
+            else f"{name} = {value}"
+            for node in nodes
+            for name in asks(node)
+        )
+
     def _statements(self, answer: Any) -> list[ast.stmt]:
         if isinstance(answer, str):
             tree = ast.parse(answer)
@@ -167,6 +190,15 @@ class ExerciseTests:
         """As the notebook leaves it, an exercise is neither right nor wrong."""
         outcome = checks(self.chapter, exercise)()
         assert outcome.open, outcome.message
+
+    @pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE)
+    def test_a_strange_answer_is_never_right_and_stops_no_check(
+        self, exercise: str, strange: str
+    ) -> None:
+        """No exercise takes NaN, words or a ragged list for right, or stops at one."""
+        asked = checks(self.chapter, exercise)
+        outcome = asked(asked.all_answered(strange))
+        assert not (outcome.open or "[right]" in outcome.message), outcome.message
 
     def test_every_check_is_tried_with_enough_answers(self) -> None:
         """An exercise with a check has three right and five wrong answers in the table."""

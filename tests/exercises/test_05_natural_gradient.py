@@ -80,6 +80,9 @@ ANSWERS = {
             ("lambda F, g, epsilon: natural(F, g, epsilon)", "case 5.*NaN"),
             ("lambda F, g, epsilon: 0 * g", "does not go uphill"),
             ("lambda F, g, epsilon: 1.0", "one vector"),
+            ("lambda F, g, epsilon: np.nan", "one vector"),
+            ("lambda F, g, epsilon: [np.nan]", "one vector"),
+            ("lambda F, g, epsilon: (0.5 * g, 0.5)", "one vector"),
         ],
     ),
     "ex-natural-gaussian": Answers(

@@ -48,6 +48,8 @@ ANSWERS = {
             (IMPROVE.format(**USUAL | {"top": "0"}), "NaN"),
             (IMPROVE.format(**USUAL | {"top": "e.max()"}), "NaN"),
             (IMPROVE.format(**USUAL | {"axis": 0}), "sum"),
+            ("lambda pi, A, eta, gamma: (pi, pi.sum(axis=1))", "no array of numbers"),
+            ("lambda pi, A, eta, gamma: pi.astype(str)", "no array of numbers"),
             ("lambda pi, A, eta, gamma: pi", "This is the old policy"),
             ("lambda pi, A, eta, gamma: np.eye(4)[A.argmax(axis=1)]", "case 1"),
             ("lambda pi, A, eta, gamma: pi * np.exp(np.minimum(eta * A, 9))", "sum"),
