@@ -74,6 +74,7 @@ def test_a_right_answer_is_right(answer, expected):
         ([1.3, np.nan, 2.2], GRAD, r"NaN in one entry, the first at \[1\]"),
         ([np.inf, -0.4, np.inf], GRAD, r"infinite in 2 of its 3 entries, the first at \[0\]"),
         (math.nan, 1.0, "is NaN: look for a division by zero"),
+        ([math.nan, 1.0, 2.0], GRAD, r"a logarithm of zero or a singular matrix\.$"),
         (GRAD * (1 + 1e-4), GRAD, "by 0.0001 of its size: close, so look for rounding"),
         (
             GRAD + np.array([0, 0, 1e-3]),

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+LOOK_FOR = "look for a division by zero, a logarithm of zero or a singular matrix"
+"""Where NaN comes from. In a browser, NumPy inverts a singular matrix to NaN without an error."""
 
 
 def _tolerance(right: Array, rtol: float, atol: float) -> Array:
@@ -35,13 +37,10 @@ def not_finite(given: Array) -> str:
     bad = ~np.isfinite(given)
     what = "NaN" if np.isnan(given[bad]).any() else "infinite"
     if given.ndim == 0:
-        return f"is {what}: look for a division by zero or a logarithm of zero."
+        return f"is {what}: {LOOK_FOR}."
     where = ", ".join(str(int(k)) for k in np.argwhere(bad)[0])
     count = f"{int(bad.sum())} of its {given.size} entries" if bad.sum() > 1 else "one entry"
-    return (
-        f"is {what} in {count}, the first at [{where}]: "
-        "look for a division by zero or a logarithm of zero."
-    )
+    return f"is {what} in {count}, the first at [{where}]: {LOOK_FOR}."
 
 
 def explain(
