@@ -33,6 +33,7 @@ import pytest
 BOOK = Path(__file__).resolve().parents[2] / "book"
 VERDICT = "[right]", "[not yet]", "[open]"
 STRANGE = {
+    "none": "None",
     "nan": "np.nan",
     "list-of-nan": "[np.nan]",
     "ragged": "[[1.0], [2.0, 3.0]]",

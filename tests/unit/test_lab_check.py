@@ -15,7 +15,7 @@ from npgkit.lab import check
 GRAD = np.array([1.3, -0.4, 2.2])
 MATRIX = np.array([[2.0, 0.5], [-1.0, 3.0]])
 POLICY = np.array([[0.2, 0.8], [0.5, 0.5]])
-EMPTY = [..., None, NotImplemented]
+EMPTY = [..., NotImplemented]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,25 @@ def test_an_exercise_not_yet_answered_is_open(nothing):
     ):
         assert not verdict.ok and not verdict.answered
         assert repr(verdict) == "[open] grad: not answered yet."
+
+
+def test_none_is_wrong_and_a_missing_return_is_asked_for():
+    """None is what code gives that ends without a return: it is written, and not open."""
+
+    def on_the_second(x):
+        return x if x < 2 else None
+
+    for verdict, words in (
+        (check.array(None, GRAD, name="grad"), "grad is None: its value is missing."),
+        (check.policy(None, POLICY, name="grad"), "grad is None: its value is missing."),
+        (check.true(None, (lambda x: True, ""), name="B"), "B is None: its value is missing."),
+        (check.function(None, np.sin, [(1.0,)], name="f"), "f is None, not a function."),
+        (
+            check.function(on_the_second, lambda x: x, [(1.0,), (2.0,)], name="f"),
+            "f (case 2 of 2) returns None: is a return missing?",
+        ),
+    ):
+        assert verdict.answered and not verdict.ok and verdict.message == words
 
 
 def test_a_function_that_is_not_implemented_is_open():

@@ -63,7 +63,7 @@ def array(
     Parameters
     ----------
     answer : Any
-        Whatever the reader wrote; ``...``, None or NotImplemented counts as not answered.
+        Whatever the reader wrote; ``...`` or NotImplemented counts as not answered, None as wrong.
     expected : array_like
     name : str
         What the answer is called in the message: ``"grad"``.
@@ -144,8 +144,8 @@ def function(
     Parameters
     ----------
     answer : callable
-        The reader's function. If it returns ``...``, None or NotImplemented, or raises
-        NotImplementedError, it counts as not answered.
+        The reader's function. If it returns ``...`` or NotImplemented, or raises
+        NotImplementedError, it counts as not answered; if it returns None, a return is missing.
     reference : callable
         The right one.
     cases : sequence of tuples
@@ -157,7 +157,8 @@ def function(
     if _empty(answer):
         return _open(name)
     if not callable(answer):
-        return Verdict(False, f"{name} is {_kind(answer)}, not a function.")
+        kind = "None" if answer is None else _kind(answer)
+        return Verdict(False, f"{name} is {kind}, not a function.")
     if len(cases) == 0:
         raise ValueError("cases must hold at least one tuple of arguments")
     for k, case in enumerate(cases, start=1):
@@ -179,6 +180,8 @@ def function(
         if _empty(result):
             return _open(name)
         label = name if len(cases) == 1 else f"{name} (case {k} of {len(cases)})"
+        if result is None:
+            return Verdict(False, f"{label} returns None: is a return missing?")
         verdict = check(result, reference(*case), name=label, **kwargs)
         if not verdict.ok:
             return verdict
@@ -198,6 +201,8 @@ def true(
         return _open(name)
     if not conditions:
         raise ValueError("true needs at least one condition")
+    if answer is None:
+        return Verdict(False, f"{name} is None: its value is missing.")
     for predicate, sentence in conditions:
         if not _holds(predicate, answer):
             return Verdict(False, sentence)
@@ -205,7 +210,7 @@ def true(
 
 
 def _empty(answer: Any) -> bool:
-    return answer is None or answer is Ellipsis or answer is NotImplemented
+    return answer is Ellipsis or answer is NotImplemented
 
 
 def _open(name: str) -> Verdict:
@@ -219,6 +224,8 @@ def _kind(answer: Any) -> str:
 
 def _numbers(answer: Any, name: str) -> tuple[Array | None, str]:
     """Return the answer as real numbers, or None and what is wrong with it."""
+    if answer is None:
+        return None, f"{name} is None: its value is missing."
     if callable(answer):
         return None, f"{name} is a function; call it to get its value."
     try:
