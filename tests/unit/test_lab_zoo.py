@@ -90,6 +90,14 @@ def test_a_test_is_told_what_it_misses_by_name():
     assert not zoo.check_test(...).answered and not zoo.check_test(lambda p: ...).answered
 
 
+def test_what_is_no_test_is_told_the_name_that_is_asked_for():
+    for nothing in (3, None):
+        told = zoo.check_test(nothing, name="my_ends")
+        assert told.answered and told.message == (
+            "my_ends is no function; write def my_ends(program)."
+        )
+
+
 def test_a_change_inside_a_class_is_a_change_of_the_program():
     """A test that replaces a method, or takes a function away, is told so."""
 

@@ -34,7 +34,9 @@ class TimeIsUp(BaseException):
     """Raised inside a test that goes on for too long."""
 
 
-def check_test(test: Any, *, catch: Iterable[int] | None = None, seconds: float = 10.0) -> Verdict:
+def check_test(
+    test: Any, *, catch: Iterable[int] | None = None, name: str = "", seconds: float = 10.0
+) -> Verdict:
     """Say in words whether a test passes the right program, and which exhibits it misses.
 
     Parameters
@@ -43,11 +45,13 @@ def check_test(test: Any, *, catch: Iterable[int] | None = None, seconds: float 
         Called with a program; ``...``, or a function that returns ``...``, is not answered yet.
     catch : iterable of int, optional
         The exhibits that it has to catch; without it all twelve.
+    name : str
+        What the test is called in the message, if not by its own name.
     seconds : float
         How long one call may take.
     """
-    name = getattr(test, "__name__", "my_test")
-    if test is None or test is Ellipsis:
+    name = name or getattr(test, "__name__", "my_test")
+    if test is Ellipsis or test is NotImplemented:
         return Verdict(False, f"{name}: not answered yet.", answered=False)
     if not callable(test):
         return Verdict(False, f"{name} is no function; write def {name}(program).")
