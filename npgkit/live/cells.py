@@ -7,7 +7,8 @@ stream     `text` that was printed
 result     `text`: the representation of the last expression
 picture    `html` and `words`
 sliders    a figure under sliders: `figure`, its number, `dials` (label, readouts, start), `svg`
-error      `text`: the traceback, from the cell on, and `line`, in the cell (0: none)
+error      `text`: the traceback, from the cell on; the error's `name`; `line`, in the cell
+           (0: none)
 frame      the answer to `draw`: `figure`, `request`, `svg`, `readouts`, whether it is `exact`,
            and `trouble`, why there is no drawing
 =========  ==================================================================================
@@ -213,12 +214,14 @@ class Cells:
         # A module that came compiled has another name in `__file__`.
         ours = {one.__code__.co_filename for one in (_advice, ast.parse)}
         outside = [frame for frame in inner if frame.filename not in ours]
-        line = own[-1].lineno if own else getattr(error, "lineno", 0)
+        here = [frame for frame in own if frame.filename == f"<cell {self.cell}>"]
+        line = here[-1].lineno if here else getattr(error, "lineno", 0)
         whole.stack = traceback.StackSummary.from_list([*own, *outside])
         whole.__cause__ = whole.__context__ = None
         code = linecache.getline(f"<cell {self.cell}>", line or 0)
         text = "".join(whole.format()) + _advice(error, code)
-        self.post({"kind": "error", "cell": self.cell, "text": text, "line": line or 0})
+        told = {"text": text, "name": type(error).__name__, "line": line or 0}
+        self.post({"kind": "error", "cell": self.cell, **told})
 
 
 def _advice(error: BaseException, line: str) -> str:

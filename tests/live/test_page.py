@@ -57,6 +57,7 @@ class Reader:
             cell.locator(".npg-edit").click()
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+a")
+        self.page.keyboard.press("Delete")
         self.page.keyboard.insert_text(code)
 
     def state(self, *names: str) -> str:
@@ -381,6 +382,39 @@ def test_the_books_solution_does_not_count_as_an_answer(at_work: Reader) -> None
     check = page.locator(f'.npg-run[aria-label="Check {EXERCISE}"]').last
     assert at_work.press(check) == "Exercise 3.1: my_kl: not answered yet."
     assert at_work.kept().get("03_kl_step", {}).get("solved", {}) == {}
+
+
+def test_what_had_the_name_before_is_no_answer(at_work: Reader) -> None:
+    """An emptied cell and another name are no answer, after a right one and after the solution."""
+    page, cell = at_work.page, at_work.checked()
+    page.evaluate("localStorage.clear()")
+    run, still_open = cell.locator(".npg-run"), "Exercise 3.1: my_kl: not answered yet."
+    right = ANSWER.format(sign="")
+    below = page.locator('.npg-run[aria-label="Check exercise 3.2"]').first
+    for code in ("", "# nothing", right.replace("my_kl", "my_lk")):
+        at_work.type(cell, right)
+        assert at_work.press(run) == "Exercise 3.1: solved."
+        at_work.type(cell, code)
+        assert at_work.press(run) == still_open, code
+        assert at_work.press(below) == "Exercise 3.2: B: not answered yet."  # by the solution
+        assert at_work.press(run) == still_open, code
+    page.evaluate("localStorage.clear()")
+    at_work.reset(cell)
+
+
+def test_code_that_stops_leaves_no_verdict_of_before(at_work: Reader) -> None:
+    """The status names the exercise, the error and its line, and the old verdict is gone."""
+    cell, verdicts = at_work.checked(), at_work.page.locator(".npg-verdict.npg-not-yet")
+    run = cell.locator(".npg-run")
+    at_work.type(cell, ANSWER.format(sign="-"))
+    assert "wrong sign" in at_work.press(run)
+    assert verdicts.count() == 1
+    at_work.type(cell, "def my_kl(p, q):\n    return p +")
+    assert at_work.press(run) == "Exercise 3.1: your code stops with SyntaxError, line 2."
+    assert verdicts.count() == 0
+    at_work.type(cell, "my_kl = 1 / 0")
+    assert at_work.press(run) == "Exercise 3.1: your code stops with ZeroDivisionError, line 1."
+    at_work.reset(cell)
 
 
 def test_a_failing_answer_does_not_bar_the_next_exercise(at_work: Reader) -> None:

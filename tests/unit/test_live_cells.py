@@ -73,6 +73,7 @@ def test_an_error_is_told_with_its_line_and_without_our_own_code(page, source, l
     assert not cells.run("1", source)
     (error,) = messages
     assert error["kind"] == "error" and error["line"] == line
+    assert words.startswith(error["name"])
     assert words in error["text"] and "cells.py" not in error["text"]
 
 

@@ -39,7 +39,10 @@ const shows = {
   },
   stream: ({ text }, cell) => cell.print(text, "stream"),
   result: ({ text }, cell) => cell.print(text, "result"),
-  error: ({ text }, cell) => cell.print(text, "error"),
+  error: ({ text, name, line }, cell) => {
+    cell.print(text, "error");
+    cell.stopped = line ? `${name}, line ${line}` : name;
+  },
   picture: ({ html }, cell) => {
     const box = document.createElement("div");
     box.className = "npg-frame";
@@ -61,7 +64,9 @@ const shows = {
     ? `Python could not be fetched or started (${text}). Is there a connection? Run tries again.`
     : `Python has stopped: ${text}. Run starts it again, and what stands above first.`),
 };
+const SILENT = "0"; // in the place of a cell's id: what it says is not shown
 session.addEventListener("message", ({ detail: message }) => {
+  if (message.cell === SILENT) return;
   shows[message.kind](message, cells[Number(message.cell) - 1]);
 });
 
@@ -91,6 +96,22 @@ const goesOn = (cell, target) => {
   return exercise && exercise !== exerciseWith(target);
 };
 
+// An answer that does not say what was asked for is none, whatever had the name before: the solution,
+// or the answer of the last run. So the empty place that was published comes first.
+const asksAgain = async (cell) => {
+  if (exerciseWith(cell) && cell.changed && cell.published.includes("...")) {
+    await session.run(SILENT, cell.published);
+  }
+};
+
+// What the status says of a cell that failed.
+const ended = (cell, target, isLast) => {
+  const exercise = exerciseWith(cell);
+  if (exercise) return `${exercise.name}: ${cell.changed ? "your code" : "the check"} stops with ${cell.stopped}.`;
+  const rest = isLast ? "" : "; what follows was not run";
+  return `${cell === target ? "The cell" : `Cell ${cell.number}`} ended with an error${rest}.`;
+};
+
 const perform = async (job) => {
   const { target, fresh } = job;
   if (!session.started) state("loading", "Starting Python");
@@ -104,19 +125,19 @@ const perform = async (job) => {
   const above = list.filter((cell) => cell !== target && !exercise?.cells.includes(cell)).length;
   const going = fresh ? `Running ${cellsOf(list.length)} from the top`
     : above ? `Running ${cellsOf(above)} that stand above first` : "Running";
+  exercise?.cells.forEach((cell) => cell.clear()); // no old verdict stands beside a new answer
   for (const [k, cell] of list.entries()) {
     running = cell;
     state("running", going, list.length > 1 ? `${k + 1} of ${list.length}` : "");
     const text = cell.text;
     cell.clear();
+    await asksAgain(cell);
     const ok = await session.run(cell.id, text);
     settle(cell);
     cell.ran = ok ? text : null;
     if (!ok && !goesOn(cell, target)) {
-      const rest = k + 1 < list.length ? "; what follows was not run" : "";
-      const which = cell === target ? "The cell" : `Cell ${cell.number}`;
       if (cell !== target) cell.output.scrollIntoView({ block: "center" });
-      state("error", `${which} ended with an error${rest}.`);
+      state("error", ended(cell, target, k + 1 === list.length));
       return false;
     }
   }
@@ -140,6 +161,7 @@ const settle = (cell) => {
   cell.update();
 };
 const release = () => {
+  cells.forEach((cell) => cell.settle());
   running = null;
   jobs.splice(0).forEach(({ target }) => target.setBusy(false));
 };
