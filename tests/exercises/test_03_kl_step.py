@@ -115,7 +115,8 @@ ANSWERS = {
             (np.diag([1.0, 1.01]), "less than 0.05 apart"),
             (np.eye(3), "2 x 2"),
             (4.0, "2 x 2"),
-            ([["a", "b"], ["c", "d"]], "not invertible"),
+            ([["a", "b"], ["c", "d"]], "matrix of numbers"),
+            ([[1.0, np.nan], [0.0, 4.0]], "not finite"),
         ],
     ),
     "ex-kl-threshold": Answers(
@@ -159,6 +160,7 @@ ANSWERS = {
             (tilt(form=f"pi * np.exp(-{BEST_0} / 9 / tau)"), "bad actions gain"),
             (tilt(result="pi"), "still the old policy"),
             (tilt(result="np.eye(pi.shape[1])[A.argmax(axis=1)]"), "not positive"),
+            (tilt(result="np.nan * pi"), "not finite: something overflows"),
             (tilt(result="new(tau)[0]"), "shape of pi"),
             ("lambda pi, A, d: pi", "stopped on case 1 with TypeError"),
         ],

@@ -69,6 +69,7 @@ ANSWERS = {
             (null_vectors(3), "what does state 2 cost"),
             (null_vectors(5), "it is larger"),
             (2 * null_vectors(), "not orthonormal"),
+            (np.nan * null_vectors(), "not finite"),
             (null_vectors()[:, 2:5], "it is larger"),
             (np.eye(12), "F moves"),
             (null_vectors().T, "12 rows"),

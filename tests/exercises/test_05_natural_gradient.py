@@ -110,6 +110,7 @@ ANSWERS = {
             ("np.linalg.inv(B.T @ B)", "inverse of the right"),
             ("np.linalg.inv(B @ B.T)", "multiply out"),
             ("B", "symmetric"),
+            ("np.nan * B", "not finite"),
             ("B.T @ F @ B", "multiply out"),
             ("2.0", "2 x 2"),
         ],

@@ -84,7 +84,7 @@ ANSWERS = {
             (own(loops="k + 1"), "more than k products"),
             (own(loops="max(k, 1)"), "more than k products"),
             (own(result="r"), "does not go along M g|see"),
-            (own(result="np.array([x])"), "shape of g"),
+            (own(result="np.array([x])"), "should have the shape of g"),
             (own(result="np.ones(3)"), "does not go along M g"),
         ],
     ),

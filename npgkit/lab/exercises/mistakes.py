@@ -67,8 +67,7 @@ def _mistake(given: Array, right: Array, rtol: float, atol: float, gamma: float 
             return words
     # A single number is always a multiple of another, and a factor of 1.0001 is rounding.
     if factor is not None and np.count_nonzero(right) > 1 and abs(factor - 1) > 0.01:
-        way = "points the right way and has" if factor > 0 else "points the opposite way and has"
-        return f"{way} the wrong length: it is {_short(factor)} times the right answer."
+        return f"is {_short(factor)} times the right answer, in every entry."
     if right.size > 1:
         shift = float(np.mean(given - right))
         if close(given - shift, right, rtol, atol):
@@ -171,9 +170,11 @@ def no_distribution(given: Array, shape: tuple[int, ...]) -> str:
         words = "its columns sum to 1, and its rows should: a row holds the actions of one state"
     else:
         first = int(np.argmax(~np.isclose(sums, 1.0, rtol=0, atol=1e-8))) if sums.ndim else 0
-        words = f"row {first} sums to {_short(float(np.ravel(sums)[first]))}, not to 1"
+        words = f"row {first} sums to {_short(float(np.ravel(sums)[first]), 1.0)}, not to 1"
     return f"is no policy: {words}."
 
 
-def _short(x: float) -> str:
-    return f"{x:.3g}"
+def _short(x: float, other: float | None = None) -> str:
+    """Return three digits, or as many as it takes to tell the number from another one."""
+    told = (f"{x:.{digits}g}" for digits in range(3, 18))
+    return next((digits for digits in told if float(digits) != other), str(x))
