@@ -11,7 +11,8 @@ Takes the built site as it is. Opens pages in Chromium, from a server on this ma
 - how long TRPO needs to bring CartPole to a mean return of 475.
 
 Beside the seconds on the clock stand those of the processor, which other programs disturb less.
-The table is printed, and written to benchmarks/results/live.md if the machine was quiet.
+The table is printed, and written to benchmarks/results/live.md if the machine was quiet, or if all
+that is asked holds all the same: a busy machine makes nobody wait less.
 """
 
 from __future__ import annotations
@@ -218,6 +219,20 @@ def middle(runs: list[Seconds]) -> Seconds:
     )
 
 
+def holds(found: Found) -> bool:
+    """Whether all that is asked of the book holds in what was measured."""
+    plain = [one.megabytes for one in found.chapters if not one.scipy]
+    return (
+        found.read_kb <= MOST_READ_KB
+        and middle(found.cold).clock <= MOST_COLD_S
+        and middle(found.warm).clock <= MOST_WARM_S
+        and max(plain, default=0.0) <= MOST_MB
+        and found.pictures >= LEAST_PICTURES
+        and found.training is not None
+        and found.training.clock <= MOST_TRAINING_S
+    )
+
+
 def report(found: Found, load: float) -> str:
     plain = [one.megabytes for one in found.chapters if not one.scipy]
     whole = [
@@ -273,7 +288,7 @@ def main() -> int:
         browser.close()
     text = report(found, load)
     print(text)
-    if load < QUIET and not chosen.only:
+    if not chosen.only and (load < QUIET or holds(found)):
         RESULT.write_text(text, "utf-8")
     else:
         print(f"Not stored: the load was {load:.1f}, or not every page was run", file=sys.stderr)
