@@ -217,21 +217,9 @@ MISTAKES = (
     Mistake(
         "Where an episode ends, `next_obs` is the first observation of the next one: keep the one"
         " that `step` returned, from before the reset.",
-        """
-def record(env, choose, n_steps):
-    rows = {name: [] for name in ("obs", "act", "rew", "next_obs", "terminated", "truncated")}
-    obs, _ = env.reset()
-    for _ in range(n_steps):
-        act = choose(obs)
-        after, rew, terminated, truncated, _ = env.step(act)
-        if terminated or truncated:
-            after, _ = env.reset()
-        row = (obs, act, rew, after, terminated, truncated)
-        for column, x in zip(rows.values(), row, strict=True):
-            column.append(x)
-        obs = after
-    return {name: np.array(column) for name, column in rows.items()}
-""",
+        changed(RECORD, ("        row = (obs,", "        if terminated or truncated:\n"
+                         "            after, _ = env.reset()\n        row = (obs,"),
+                ("obs = env.reset()[0] if terminated or truncated else after", "obs = after")),
     ),
     Mistake(
         "A truncation is recorded as a termination: the critic then learns that the clock is a"
